@@ -1,0 +1,98 @@
+# NovaCPX. `make help` lists the targets; one file, no recursion but for sanitizer variants.
+
+VARIANT ?= debug
+VARIANTS := debug release asan ubsan cov fuzz
+ifeq ($(filter $(VARIANT),$(VARIANTS)),)
+$(error VARIANT=$(VARIANT): one of $(VARIANTS))
+endif
+
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+B := build/$(VARIANT)$(if $(filter clang,$(CC)),-clang)
+WERROR ?= 1
+
+PKGS := talloc sqlite3 jansson libgit2 libsystemd yaml-0.1 libidn2 libcrypto lmdb libcrypt libcap-ng libseccomp
+HAVE_PKGS := $(shell pkg-config --exists $(PKGS) cmocka 2>/dev/null && echo yes)
+ifeq ($(HAVE_PKGS),yes)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS := $(shell pkg-config --libs $(PKGS))
+endif
+
+CPPFLAGS := -I. -D_GNU_SOURCE $(PKG_CFLAGS)
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wconversion -Wundef -Wwrite-strings -Wno-missing-field-initializers $(if $(filter 1,$(WERROR)),-Werror)
+OPT_debug := -O1 -g
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LD_release := -pie -Wl,-z,relro,-z,now
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LD_asan := -fsanitize=address,undefined
+OPT_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
+LD_ubsan := -fsanitize=undefined
+OPT_cov := -O0 -g --coverage
+LD_cov := --coverage
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LD_fuzz := -fsanitize=address,undefined
+CFLAGS := -std=c17 $(WARN) $(OPT_$(VARIANT))
+LDFLAGS := $(LD_$(VARIANT))
+
+LAYERS := base model renderers state reconciler cli
+LIBS := $(foreach l,cli reconciler state renderers model base,$(B)/$(l).a)
+PROGRAMS := novacpx novacpxd
+MAIN_novacpx := cli/main.c
+MAIN_novacpxd := reconciler/main.c
+MAINS := $(MAIN_novacpx) $(MAIN_novacpxd)
+
+src_of = $(filter-out $(MAINS),$(sort $(wildcard $(1)/*.c)))
+obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
+ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c))
+ALL_H := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.h)) $(wildcard tests/support/*.h))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*.c)))
+
+.PHONY: all
+all: $(PROGRAMS:%=$(B)/%) ## build the programs (VARIANT=debug release asan ubsan cov; CC=clang)
+
+define layer_lib
+$(B)/$(1).a: $(call obj_of,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_lib,$(l))))
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+define program
+$(B)/$(1): $(B)/$(MAIN_$(1):.c=.o) $(LIBS)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) $$^ $$(PKG_LIBS) -o $$@
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -o $@
+
+.PHONY: unit
+unit: $(UNIT) ## unit and golden tests
+	prove -j2 $(if $(V),-v) -e '' $(UNIT)
+
+.PHONY: format format-check
+format: ## format the code
+	clang-format -i $(ALL_C) $(ALL_H)
+
+format-check: ## check the formatting
+	clang-format --dry-run -Werror $(ALL_C) $(ALL_H)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | sort | expand -t 16
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,90 @@
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "tests/support/testing.h"
+
+TEST(a_wrapped_error_reads_from_outside_in)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(err_at(&err, ERR_INVALID, "/name", "\"%s\" is empty", "x"), -ERR_INVALID);
+	assert_int_equal(err_wrap(&err, "domain %s", "a.example"), -ERR_INVALID);
+	err_prefix_path(&err, "/domains/a.example");
+	assert_string_equal(err.msg, "domain a.example: \"x\" is empty");
+	assert_string_equal(err.path, "/domains/a.example/name");
+}
+
+TEST(a_buffer_stops_at_its_cap_and_says_so)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
+	struct buf b = { .ctx = ctx, .max = 5 };
+
+	buf_puts(&b, "abc");
+	buf_puts(&b, "def");
+	assert_string_equal(buf_str(&b), "abc");
+	assert_true(b.over);
+}
+
+TEST(a_path_beneath_a_root_cannot_leave_it)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
+	cleanup_(fd_close) int root = -1;
+	struct err err = ERR_INIT;
+	char *data;
+	size_t len;
+
+	root = fs_root_open(test_tmpdir(), &err);
+	assert_ok(root, &err);
+	assert_ok(fs_mkdirs(root, "/a/b", 0755, &err), &err);
+	assert_ok(fs_write_atomic(root, "/a/b/f", "hi", 2, 0600, &err), &err);
+	assert_ok(fs_read(ctx, root, "/a/../../../a/b/f", 10, 0, &data, &len, &err), &err);
+	assert_string_equal(data, "hi");
+	assert_int_equal(fs_read(ctx, root, "/a/b/f", 1, 0, &data, &len, &err), -ERR_TOOBIG);
+	assert_int_equal(fs_read(ctx, root, "/etc/passwd", 10, 0, &data, &len, &err),
+			 -ERR_NOTFOUND);
+	assert_ok(fs_remove_tree(root, "/a", 0, &err), &err);
+	assert_false(fs_exists(root, "/a/b/f"));
+}
+
+TEST(a_clean_path_has_no_dots_doubles_or_control_characters)
+{
+	assert_true(fs_path_is_clean("/home/john/public_html"));
+	assert_false(fs_path_is_clean("home"));
+	assert_false(fs_path_is_clean("/home/../etc"));
+	assert_false(fs_path_is_clean("/home//x"));
+	assert_false(fs_path_is_clean("/home/x\n"));
+	assert_false(fs_path_is_clean("/home/"));
+}
+
+TEST(a_child_gets_input_and_its_output_and_status_come_back)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
+	struct proc p = { .argv = (const char *const[]){ "cat", NULL },
+			  .input = "abc",
+			  .input_len = 3 };
+	struct proc_result res;
+	struct err err = ERR_INIT;
+
+	assert_ok(proc_run(ctx, &p, &res, &err), &err);
+	assert_int_equal(res.status, 0);
+	assert_string_equal(res.out, "abc");
+	p.argv = (const char *const[]){ "no-such-program-here", NULL };
+	assert_int_equal(proc_run(ctx, &p, &res, &err), -ERR_ABSENT);
+	p.argv = (const char *const[]){ "sleep", "5", NULL };
+	p.timeout_ms = 50;
+	assert_int_equal(proc_run(ctx, &p, &res, &err), -ERR_TIMEOUT);
+}
+
+TEST(a_digest_is_sha256)
+{
+	struct digest d = digest_of("abc", 3);
+	char hex[DIGEST_HEX_LEN + 1];
+
+	digest_hex(&d, hex);
+	assert_string_equal(hex,
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
