@@ -27,4 +27,7 @@ enum name_flags {
 int name_canon(const void *ctx, const char *value, unsigned flags, const char **ret,
 	       struct err *err);
 
+/* What username_is_reserved looks in: sorted as strcmp does, NULL at the end. */
+extern const char *const reserved_names[];
+
 #endif

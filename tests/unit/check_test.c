@@ -229,6 +229,15 @@ TEST(every_system_name_is_reserved)
 	assert_false(username_is_reserved(""));
 }
 
+TEST(the_reserved_names_are_sorted_and_all_found)
+{
+	for (size_t i = 0; reserved_names[i]; i++) {
+		assert_true(username_is_reserved(reserved_names[i]));
+		if (i > 0 && strcmp(reserved_names[i - 1], reserved_names[i]) >= 0)
+			fail_msg("%s is out of order", reserved_names[i]);
+	}
+}
+
 TEST(names_of_things_keep_to_their_letters)
 {
 	EXPECT_ROWS({
