@@ -24,7 +24,10 @@ struct strmap {
 	size_t n_slots;
 };
 
-#define STRMAP_ON(talloc_ctx) { .ctx = (talloc_ctx) }
+#define STRMAP_ON(talloc_ctx)       \
+	{                           \
+		.ctx = (talloc_ctx) \
+	}
 
 /* NULL when absent. */
 void *strmap_find(const struct strmap *m, const char *key);

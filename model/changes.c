@@ -11,8 +11,7 @@
 struct change *changeset_add(struct changeset *cs, enum change_op op, const struct kind *k)
 {
 	mem_room(cs->ctx, &cs->v, &cs->cap, cs->n, sizeof(*cs->v));
-	cs->v[cs->n] = (struct change){ .op = op, .res = mem_zero(cs->ctx, k->size), .where = -1 };
-	((struct res *)cs->v[cs->n].res)->kind = k;
+	cs->v[cs->n] = (struct change){ .op = op, .res = res_new(cs->ctx, k), .where = -1 };
 	return &cs->v[cs->n++];
 }
 
@@ -21,7 +20,8 @@ static uint64_t bit(const struct kind *k, const struct field *f)
 	return (uint64_t)1 << (f - k->fields);
 }
 
-int change_set(const void *ctx, struct change *c, const struct field *f, const struct value *v, struct err *err)
+int change_set(const void *ctx, struct change *c, const struct field *f, const struct value *v,
+	       struct err *err)
 {
 	int r = field_put(ctx, f, c->res, v, err);
 
@@ -50,8 +50,8 @@ void problem_add(struct problems *p, size_t change, enum err_code code, const ch
 
 void apply_problem(struct apply *a, size_t i, const void *res, const struct err *err)
 {
-	problem_add(a->problems, i, err->code, res_name(a->ctx, res), err->path[0] == '/' ? err->path + 1 : NULL,
-		    "%s", err->msg);
+	problem_add(a->problems, i, err->code, res_name(a->ctx, res),
+		    err->path[0] == '/' ? err->path + 1 : NULL, "%s", err->msg);
 }
 
 void touched_add(struct apply *a, const struct kind *k, void *before, void *after, size_t change)
@@ -66,12 +66,13 @@ void touched_add(struct apply *a, const struct kind *k, void *before, void *afte
 
 /* Secrets */
 
-int store_secret_get(const void *ctx, struct store *s, const char *kind, const char *key, const char *field,
-		     const char **ret, struct err *err)
+int store_secret_get(const void *ctx, struct store *s, const char *kind, const char *key,
+		     const char *field, const char **ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(s->db, "SELECT value FROM secret WHERE kind=? AND key=? AND field=? AND dropped=0", &st,
-			err);
+	int r = sql_get(s->db,
+			"SELECT value FROM secret WHERE kind=? AND key=? AND field=? AND dropped=0",
+			&st, err);
 
 	if (r < 0)
 		return r;
@@ -81,17 +82,20 @@ int store_secret_get(const void *ctx, struct store *s, const char *kind, const c
 	r = sql_step(st, err);
 	if (r > 0)
 		*ret = mem_str(ctx, sql_text(st, 0));
-	return r < 0 ? r : r == 0 ? err_set(err, ERR_NOTFOUND, "%s/%s has no %s", kind, key, field) : 0;
+	return r < 0    ? r
+	       : r == 0 ? err_set(err, ERR_NOTFOUND, "%s/%s has no %s", kind, key, field)
+			: 0;
 }
 
 static int secret_put(struct apply *a, const struct kind *k, const char *key, const struct field *f,
 		      const char *value, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(a->s->db,
-			"INSERT INTO secret(kind, key, field, value, rev) VALUES(?,?,?,?,?) "
-			"ON CONFLICT DO UPDATE SET value=excluded.value, rev=excluded.rev, dropped=0",
-			&st, err);
+	int r = sql_get(
+		a->s->db,
+		"INSERT INTO secret(kind, key, field, value, rev) VALUES(?,?,?,?,?) "
+		"ON CONFLICT DO UPDATE SET value=excluded.value, rev=excluded.rev, dropped=0",
+		&st, err);
 
 	if (r < 0)
 		return r;
@@ -133,10 +137,11 @@ static int write_secrets(struct apply *a, void *res, const void *before, struct 
 	int r = 0;
 
 	if (!before)
-		r = secrets_mark(a, k, key,
-				 a->restores ? "UPDATE secret SET dropped=0 WHERE kind=? AND key=?" :
-					       "DELETE FROM secret WHERE kind=? AND key=? AND dropped=1",
-				 err);
+		r = secrets_mark(
+			a, k, key,
+			a->restores ? "UPDATE secret SET dropped=0 WHERE kind=? AND key=?"
+				    : "DELETE FROM secret WHERE kind=? AND key=? AND dropped=1",
+			err);
 	FIELD_FOREACH(f, k) {
 		if (r < 0 || f->type != FIELD_SECRET || !field_is_set(f, res))
 			continue;
@@ -190,7 +195,8 @@ static int apply_delete(struct apply *a, void *res, size_t i, struct err *err)
 		if (c)
 			(void)talloc_free(c);
 		for (size_t n = 0; n < children.n && r >= 0; n++)
-			r = apply_delete(a, children.v[n], i, err); /* NOLINT(misc-no-recursion): parents are acyclic */
+			r = apply_delete(a, children.v[n], i,
+					 err); /* NOLINT(misc-no-recursion): parents are acyclic */
 		if (r < 0)
 			return r;
 	}
@@ -200,7 +206,8 @@ static int apply_delete(struct apply *a, void *res, size_t i, struct err *err)
 	sql_bind_int(st, 1, base->id);
 	r = sql_run(st, err);
 	if (r >= 0 && has_secrets(base->kind))
-		r = secrets_mark(a, base->kind, key, "UPDATE secret SET dropped=1 WHERE kind=? AND key=?", err);
+		r = secrets_mark(a, base->kind, key,
+				 "UPDATE secret SET dropped=1 WHERE kind=? AND key=?", err);
 	if (r >= 0)
 		touched_add(a, base->kind, res, NULL, i);
 	return r;
@@ -218,7 +225,8 @@ static int seen_conflict(struct apply *a, const void *existing, struct err *err)
 	if (store_revision(a->ctx, a->s, base->rev, &by, err) < 0)
 		by.actor = "?"; /* the conflict stands, known writer or not */
 	return err_set(err, ERR_CONFLICT,
-		       "%s was changed in revision %" PRId64 " by %s, after revision %" PRId64 " that this was based on",
+		       "%s was changed in revision %" PRId64 " by %s, after revision %" PRId64
+		       " that this was based on",
 		       res_name(a->ctx, existing), base->rev, by.actor, a->rev->seen_rev);
 }
 
@@ -232,8 +240,8 @@ static int find_existing(struct apply *a, const struct change *c, void *cand, vo
 		return store_get_id(a->ctx, a->s, base->kind, base->id, ret_existing, err);
 	FIELD_FOREACH(f, base->kind) {
 		if ((f->flags & FIELD_KEY) && !field_text(f, cand))
-			return err_at(err, ERR_INVALID, mem_fmt(a->ctx, "/%s", f->name), "%s: must be given: %s",
-				      f->name, field_allowed(a->ctx, f));
+			return err_at(err, ERR_INVALID, mem_fmt(a->ctx, "/%s", f->name),
+				      "%s: must be given: %s", f->name, field_allowed(a->ctx, f));
 	}
 	if (base->kind->derive && c->op == CHANGE_PUT)
 		r = base->kind->derive(a->ctx, cand, err);
@@ -265,7 +273,8 @@ static int fixed_field(const struct field *f, const void *from, const void *to, 
 	(void)to;
 	if (!(f->flags & FIELD_FIXED))
 		return 0;
-	(void)err_set(err, ERR_INVALID, "%s: cannot change after creation; delete the resource and make a new one",
+	(void)err_set(err, ERR_INVALID,
+		      "%s: cannot change after creation; delete the resource and make a new one",
 		      f->name);
 	(void)snprintf(err->path, sizeof(err->path), "/%s", f->name);
 	return -ERR_INVALID;
@@ -389,8 +398,8 @@ static int known_key(struct store *s, struct revision *rev, struct err *err)
 	return r;
 }
 
-int store_apply(struct store *s, const struct changeset *cs, struct revision *rev, struct problems *problems,
-		struct err *err)
+int store_apply(struct store *s, const struct changeset *cs, struct revision *rev,
+		struct problems *problems, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "apply");
 	struct apply a = { .s = s, .ctx = ctx, .rev = rev, .problems = problems };

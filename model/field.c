@@ -11,7 +11,10 @@
 #include "model/check.h"
 #include "model/kind.h"
 
-enum { TEXT_MAX = 65536, LIST_MAX = 256 };
+enum {
+	TEXT_MAX = 65536,
+	LIST_MAX = 256
+};
 
 static const void *at(const struct field *f, const void *res)
 {
@@ -127,7 +130,8 @@ const char *field_allowed(const void *ctx, const struct field *f)
 	switch (f->type) {
 	case FIELD_INT:
 		if (f->max > f->min)
-			return mem_fmt(ctx, "an integer from %" PRId64 " to %" PRId64, f->min, f->max);
+			return mem_fmt(ctx, "an integer from %" PRId64 " to %" PRId64, f->min,
+				       f->max);
 		return "an integer";
 	case FIELD_BOOL: return "true or false";
 	case FIELD_CHOICE:
@@ -145,12 +149,13 @@ const char *field_allowed(const void *ctx, const struct field *f)
 
 static int mismatch(const void *ctx, const struct field *f, const struct value *v, struct err *err)
 {
-	static const char *const names[] = { "nothing", "a boolean", "an integer", "a text", "a list" };
+	static const char *const names[] = { "nothing", "a boolean", "an integer", "a text",
+					     "a list" };
 
 	if (v->text)
 		return err_set(err, ERR_INVALID, "%s: found %s, allowed is %s", f->name,
-			       f->type == FIELD_SECRET ? "a value of another type" :
-							 text_quote(ctx, v->text),
+			       f->type == FIELD_SECRET ? "a value of another type"
+						       : text_quoted(v->text).s,
 			       field_allowed(ctx, f));
 	return err_set(err, ERR_INVALID, "%s: found %s, allowed is %s", f->name, names[v->type],
 		       field_allowed(ctx, f));
@@ -240,7 +245,8 @@ static int put_list(const void *ctx, const struct field *f, void *res, const str
 	if (v->type != VALUE_LIST)
 		return mismatch(ctx, f, v, err);
 	if (v->n > max)
-		return err_set(err, ERR_TOOBIG, "%s: %zu items, at most %zu are allowed", f->name, v->n, max);
+		return err_set(err, ERR_TOOBIG, "%s: %zu items, at most %zu are allowed", f->name,
+			       v->n, max);
 	items = mem_zero(ctx, (v->n + 1) * sizeof(*items));
 	for (size_t i = 0; i < v->n; i++) {
 		int r = canonical(ctx, f, v->items[i], &items[i], err);
@@ -268,12 +274,14 @@ static int put_typed(const void *ctx, const struct field *f, void *res, const st
 	return err_set(err, ERR_INVALID, "%s: unknown type of field", f->name);
 }
 
-int field_put(const void *ctx, const struct field *f, void *res, const struct value *v, struct err *err)
+int field_put(const void *ctx, const struct field *f, void *res, const struct value *v,
+	      struct err *err)
 {
 	int r = 0;
 
 	if (v->type == VALUE_NULL && (f->flags & (FIELD_REQUIRED | FIELD_KEY)))
-		r = err_set(err, ERR_INVALID, "%s: must be given: %s", f->name, field_allowed(ctx, f));
+		r = err_set(err, ERR_INVALID, "%s: must be given: %s", f->name,
+			    field_allowed(ctx, f));
 	else if (v->type == VALUE_NULL)
 		field_put_default(ctx, f, res);
 	else

@@ -45,7 +45,12 @@ enum field_flags {
 };
 
 /* What a change of the field costs: a promise to the user, held by a property test. */
-enum impact { IMPACT_NONE, IMPACT_RELOAD, IMPACT_RESTART, IMPACT_REPLACE };
+enum impact {
+	IMPACT_NONE,
+	IMPACT_RELOAD,
+	IMPACT_RESTART,
+	IMPACT_REPLACE
+};
 
 typedef int canon_fn(const void *ctx, const char *value, const char **ret, struct err *err);
 
@@ -55,8 +60,8 @@ struct field {
 	size_t offset;
 	unsigned flags;
 	enum impact impact;
-	int64_t min, max;  /* INT: value, when max > min; LIST: number of items (0: 256) */
-	const char *dflt;  /* as text; NULL: unset (bool: false, int: 0 or unset) */
+	int64_t min, max;           /* INT: value, when max > min; LIST: number of items (0: 256) */
+	const char *dflt;           /* as text; NULL: unset (bool: false, int: 0 or unset) */
 	const char *const *choices; /* NULL-terminated */
 	const struct kind *ref;
 	canon_fn *canon; /* check and canonical form of a text */
@@ -71,13 +76,19 @@ struct strlist {
 #define INT_UNSET INT64_MIN
 
 /* A typed value on its way into a field: from JSON, a state file, or the command line. */
-enum value_type { VALUE_NULL, VALUE_BOOL, VALUE_INT, VALUE_STRING, VALUE_LIST };
+enum value_type {
+	VALUE_NULL,
+	VALUE_BOOL,
+	VALUE_INT,
+	VALUE_STRING,
+	VALUE_LIST
+};
 
 struct value {
 	enum value_type type;
 	bool flag;
 	int64_t num;
-	const char *text;  /* STRING; for INT and BOOL the text as written, if known */
+	const char *text;   /* STRING; for INT and BOOL the text as written, if known */
 	const char **items; /* LIST */
 	size_t n;
 };
@@ -85,12 +96,12 @@ struct value {
 #define ASSERT_MEMBER(st, m, t)                                                        \
 	(0 * sizeof(struct {                                                           \
 		 _Static_assert(SAME_TYPE(((st *)0)->m, t), #st "." #m " is not " #t); \
-		 int unused_;                                                          \
+		 int nothing;                                                          \
 	 }))
-#define FIELD_ROW(kind_, t, st, m, ...)                                                           \
-	{                                                                                         \
-		.name = #m, .type = (kind_),                                                      \
-		.offset = offsetof(struct st, m) + ASSERT_MEMBER(struct st, m, t), __VA_ARGS__    \
+#define FIELD_ROW(kind_, t, st, m, ...)                                                        \
+	{                                                                                      \
+		.name = #m, .type = (kind_),                                                   \
+		.offset = offsetof(struct st, m) + ASSERT_MEMBER(struct st, m, t), __VA_ARGS__ \
 	}
 #define STRING_ROW(st, m, ...) FIELD_ROW(FIELD_STRING, const char *, st, m, __VA_ARGS__)
 #define CHOICE_ROW(st, m, ...) FIELD_ROW(FIELD_CHOICE, const char *, st, m, __VA_ARGS__)

@@ -115,8 +115,8 @@ int res_set_key(const void *ctx, void *res, const char *key, struct err *err)
 		if (!(f->flags & FIELD_KEY))
 			continue;
 		if (f != last && rest[len] != '/')
-			return err_set(err, ERR_INVALID, "%s/%s: the key lacks its part \"%s\"", k->name,
-				       key, f->name);
+			return err_set(err, ERR_INVALID, "%s/%s: the key lacks its part \"%s\"",
+				       k->name, key, f->name);
 		field_set_text(f, res, mem_strn(ctx, rest, len));
 		rest += f == last ? len : len + 1;
 	}

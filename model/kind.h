@@ -12,7 +12,11 @@
 #include "model/field.h"
 
 /* What is rendered together: everything on the server, of one account, or under one domain name. */
-enum scope_level { SCOPE_SERVER, SCOPE_ACCOUNT, SCOPE_DOMAIN };
+enum scope_level {
+	SCOPE_SERVER,
+	SCOPE_ACCOUNT,
+	SCOPE_DOMAIN
+};
 
 struct res {
 	const struct kind *kind;
@@ -42,20 +46,20 @@ struct kind {
 extern const struct kind *const kinds[];
 extern const size_t n_kinds;
 
-#define KIND_FOREACH(k)                                                                     \
-	for (size_t k##_i = 0; k##_i < n_kinds; k##_i++)                                    \
+#define KIND_FOREACH(k)                                  \
+	for (size_t k##_i = 0; k##_i < n_kinds; k##_i++) \
 		for (const struct kind *k = kinds[k##_i], *k##_once = k; k##_once; k##_once = NULL)
 
-const struct kind *kind_find(const char *name);            /* by name or section */
+const struct kind *kind_find(const char *name); /* by name or section */
 const struct field *kind_field(const struct kind *k, const char *name);
-const struct field *kind_parent(const struct kind *k);     /* the FIELD_PARENT row or NULL */
-const struct field *kind_scope(const struct kind *k);      /* the FIELD_SCOPE row or NULL */
-size_t kind_index(const struct kind *k);                   /* position in kinds[] */
+const struct field *kind_parent(const struct kind *k); /* the FIELD_PARENT row or NULL */
+const struct field *kind_scope(const struct kind *k);  /* the FIELD_SCOPE row or NULL */
+size_t kind_index(const struct kind *k);               /* position in kinds[] */
 /* Key fields other than the parent: how a resource is named inside its parent. */
 size_t kind_own_keys(const struct kind *k);
 
-void *res_new(const void *ctx, const struct kind *k);      /* all fields at their defaults */
-void *res_copy(const void *ctx, const void *res);          /* shares the texts */
+void *res_new(const void *ctx, const struct kind *k); /* all fields at their defaults */
+void *res_copy(const void *ctx, const void *res);     /* shares the texts */
 /* The natural key, parts joined by '/': "example.com", "example.com/www/A/192.0.2.1". On CTX. */
 const char *res_key(const void *ctx, const void *res);
 /* "domain/example.com". On CTX. */

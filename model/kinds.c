@@ -11,7 +11,8 @@ static const char *const roles[] = { "admin", "reseller", "user", NULL };
 static const char *const user_states[] = { "active", "suspended", "pending", NULL };
 static const char *const states[] = { "active", "suspended", NULL };
 static const char *const zone_states[] = { "active", "disabled", NULL };
-static const char *const domain_types[] = { "primary", "addon", "subdomain", "alias", "redirect", NULL };
+static const char *const domain_types[] = { "primary", "addon",    "subdomain",
+					    "alias",   "redirect", NULL };
 static const char *const redirect_codes[] = { "301", "302", NULL };
 static const char *const database_types[] = { "mysql", "postgresql", NULL };
 static const char *const certificate_types[] = { "lets_encrypt", "self_signed", "custom", NULL };
@@ -19,14 +20,30 @@ static const char *const fw_actions[] = { "allow", "deny", "reject", "limit", NU
 static const char *const fw_directions[] = { "in", "out", NULL };
 static const char *const fw_protocols[] = { "tcp", "udp", "any", NULL };
 static const char *const shells[] = { "/usr/sbin/nologin", "/bin/bash", "/bin/sh", NULL };
-static const char *const record_types[] = { "A",   "AAAA", "CNAME", "MX",    "TXT",  "SRV",   "NS",  "PTR",
-					    "CAA", "DKIM", "SPF",   "DMARC", "SSHFP", "TLSA", "NAPTR", NULL };
+static const char *const record_types[] = { "A",     "AAAA", "CNAME", "MX",   "TXT", "SRV",
+					    "NS",    "PTR",  "CAA",   "DKIM", "SPF", "DMARC",
+					    "SSHFP", "TLSA", "NAPTR", NULL };
 
-#define ACCOUNT_PARENT(st)                                                                          \
-	REF_ROW(st, account, .flags = FIELD_REQUIRED | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX,    \
-		.ref = &kind_account, .impact = IMPACT_REPLACE, .canon = canon_username,            \
+#define ACCOUNT_PARENT(st)                                                                       \
+	REF_ROW(st, account, .flags = FIELD_REQUIRED | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX, \
+		.ref = &kind_account, .impact = IMPACT_REPLACE, .canon = canon_username,         \
 		.doc = "Account it belongs to.")
 #define KIND_FIELDS(rows) .fields = (rows), .n_fields = ARRAY_LEN(rows)
+
+/* A name of the tz database: Europe/Berlin, Etc/GMT+1. */
+static int canon_timezone(const void *ctx, const char *value, const char **ret, struct err *err)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_/+-";
+
+	(void)ctx;
+	if (!*value || strlen(value) > 64 || value[strspn(value, allowed)])
+		return err_set(err, ERR_INVALID,
+			       "found %s, allowed is a name such as Europe/Berlin",
+			       text_quoted(value).s);
+	*ret = value;
+	return 0;
+}
 
 /* setting */
 
@@ -47,8 +64,12 @@ static const struct field setting_fields[] = {
 };
 
 const struct kind kind_setting = {
-	.name = "setting", .section = "settings", .size = sizeof(struct setting),
-	KIND_FIELDS(setting_fields), .level = SCOPE_SERVER, .derive = setting_derive,
+	.name = "setting",
+	.section = "settings",
+	.size = sizeof(struct setting),
+	KIND_FIELDS(setting_fields),
+	.level = SCOPE_SERVER,
+	.derive = setting_derive,
 	.doc = "A server-wide value that overrides a default.",
 };
 
@@ -78,8 +99,11 @@ static const struct field package_fields[] = {
 };
 
 const struct kind kind_package = {
-	.name = "package", .section = "packages", .size = sizeof(struct package),
-	KIND_FIELDS(package_fields), .level = SCOPE_SERVER,
+	.name = "package",
+	.section = "packages",
+	.size = sizeof(struct package),
+	KIND_FIELDS(package_fields),
+	.level = SCOPE_SERVER,
 	.doc = "Limits sold together.",
 };
 
@@ -89,20 +113,28 @@ static const struct field user_fields[] = {
 	STRING_ROW(user, username, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_username,
 		   .doc = "Login name."),
 	CHOICE_ROW(user, role, .choices = roles, .dflt = "user", .doc = "What the user may do."),
-	CHOICE_ROW(user, status, .choices = user_states, .dflt = "active", .doc = "Whether the login works."),
-	STRING_ROW(user, email, .canon = canon_email, .flags = FIELD_INDEX, .doc = "E-mail address."),
+	CHOICE_ROW(user, status, .choices = user_states, .dflt = "active",
+		   .doc = "Whether the login works."),
+	STRING_ROW(user, email, .canon = canon_email, .flags = FIELD_INDEX,
+		   .doc = "E-mail address."),
 	REF_ROW(user, reseller, .ref = &kind_user, .canon = canon_username, .flags = FIELD_INDEX,
 		.doc = "Reseller whose customer it is."),
 	STRING_ROW(user, contact_name, .canon = canon_text, .doc = "Name of the person."),
 	STRING_ROW(user, contact_phone, .canon = canon_text, .doc = "Telephone number."),
-	STRING_ROW(user, theme, .canon = canon_label_name, .dflt = "nova-dark", .doc = "Panel theme."),
-	STRING_ROW(user, language, .canon = canon_label_name, .dflt = "en", .doc = "Panel language."),
+	STRING_ROW(user, theme, .canon = canon_label_name, .dflt = "nova-dark",
+		   .doc = "Panel theme."),
+	STRING_ROW(user, language, .canon = canon_label_name, .dflt = "en",
+		   .doc = "Panel language."),
 	SECRET_ROW(user, password, .canon = canon_hash, .doc = "Password hash, crypt(3)."),
 };
 
 const struct kind kind_user = {
-	.name = "user", .section = "users", .size = sizeof(struct user), KIND_FIELDS(user_fields),
-	.level = SCOPE_SERVER, .doc = "A login of the panel.",
+	.name = "user",
+	.section = "users",
+	.size = sizeof(struct user),
+	KIND_FIELDS(user_fields),
+	.level = SCOPE_SERVER,
+	.doc = "A login of the panel.",
 };
 
 /* account */
@@ -126,24 +158,29 @@ static const struct field account_fields[] = {
 		   .canon = canon_username, .doc = "System user, 2 to 32 characters: a-z, 0-9, _."),
 	REF_ROW(account, user, .ref = &kind_user, .canon = canon_username, .flags = FIELD_INDEX,
 		.doc = "Panel login that owns the account."),
-	REF_ROW(account, package, .ref = &kind_package, .canon = canon_label_name, .flags = FIELD_INDEX,
-		.doc = "Package whose limits hold; unset: no limits."),
+	REF_ROW(account, package, .ref = &kind_package, .canon = canon_label_name,
+		.flags = FIELD_INDEX, .doc = "Package whose limits hold; unset: no limits."),
 	STRING_ROW(account, email, .canon = canon_email, .doc = "Where the holder is reached."),
 	CHOICE_ROW(account, status, .choices = states, .dflt = "active", .impact = IMPACT_RESTART,
 		   .doc = "suspended: site, mail, FTP, cron and logins are off; nothing is lost."),
 	STRING_ROW(account, suspend_reason, .canon = canon_text, .doc = "Why it is suspended."),
 	STRING_ROW(account, php_version, .canon = canon_php_version, .impact = IMPACT_RESTART,
 		   .doc = "PHP version; unset: that of the setting default_php."),
-	CHOICE_ROW(account, shell, .choices = shells, .dflt = "/usr/sbin/nologin", .doc = "Login shell."),
-	STRING_ROW(account, home, .canon = canon_docroot, .flags = FIELD_FIXED, .impact = IMPACT_REPLACE,
-		   .doc = "Home folder; unset: /home/USERNAME."),
+	CHOICE_ROW(account, shell, .choices = shells, .dflt = "/usr/sbin/nologin",
+		   .doc = "Login shell."),
+	STRING_ROW(account, home, .canon = canon_docroot, .flags = FIELD_FIXED,
+		   .impact = IMPACT_REPLACE, .doc = "Home folder; unset: /home/USERNAME."),
 	SECRET_ROW(account, password, .canon = canon_hash,
 		   .doc = "Hash of the system password, crypt(3)."),
 };
 
 const struct kind kind_account = {
-	.name = "account", .section = "accounts", .size = sizeof(struct account),
-	KIND_FIELDS(account_fields), .level = SCOPE_ACCOUNT, .check = account_check,
+	.name = "account",
+	.section = "accounts",
+	.size = sizeof(struct account),
+	KIND_FIELDS(account_fields),
+	.level = SCOPE_ACCOUNT,
+	.check = account_check,
 	.doc = "A hosting account: a system user with a home, and all that belongs to it.",
 };
 
@@ -170,18 +207,22 @@ static int domain_check(const void *ctx, const void *res, struct err *err)
 
 	(void)ctx;
 	if (is(d->type, "redirect") && !d->redirect_to)
-		return err_at(err, ERR_INVALID, "/redirect_to",
-			      "redirect_to: must be given for a domain of type redirect: an http or https address");
+		return err_at(
+			err, ERR_INVALID, "/redirect_to",
+			"redirect_to: must be given for a domain of type redirect: an http or https address");
 	if (!is(d->type, "redirect") && d->redirect_to)
-		return err_at(err, ERR_INVALID, "/redirect_to",
-			      "redirect_to: only a domain of type redirect has one; this one is of type %s",
-			      d->type);
+		return err_at(
+			err, ERR_INVALID, "/redirect_to",
+			"redirect_to: only a domain of type redirect has one; this one is of type %s",
+			d->type);
 	if (is(d->type, "alias") && !d->target)
-		return err_at(err, ERR_INVALID, "/target",
-			      "target: must be given for a domain of type alias: the domain whose site it shows");
+		return err_at(
+			err, ERR_INVALID, "/target",
+			"target: must be given for a domain of type alias: the domain whose site it shows");
 	if (!is(d->type, "alias") && d->target)
 		return err_at(err, ERR_INVALID, "/target",
-			      "target: only a domain of type alias has one; this one is of type %s", d->type);
+			      "target: only a domain of type alias has one; this one is of type %s",
+			      d->type);
 	if (d->document_root && (is(d->type, "redirect") || is(d->type, "alias")))
 		return err_at(err, ERR_INVALID, "/document_root",
 			      "document_root: a domain of type %s has none", d->type);
@@ -200,21 +241,24 @@ static int domain_derive(const void *ctx, void *res, struct err *err)
 }
 
 static const struct field domain_fields[] = {
-	STRING_ROW(domain, name, .flags = FIELD_KEY | FIELD_FIXED | FIELD_SCOPE, .impact = IMPACT_REPLACE,
-		   .canon = canon_host, .doc = "Host name, without www."),
+	STRING_ROW(domain, name, .flags = FIELD_KEY | FIELD_FIXED | FIELD_SCOPE,
+		   .impact = IMPACT_REPLACE, .canon = canon_host, .doc = "Host name, without www."),
 	ACCOUNT_PARENT(domain),
-	CHOICE_ROW(domain, type, .flags = FIELD_REQUIRED, .choices = domain_types, .impact = IMPACT_RELOAD,
-		   .doc = "primary: the account's first; addon: a further site; subdomain: a site below a "
-			  "domain of the account; alias: another name for a site; redirect: sends visitors on."),
-	STRING_ROW(domain, document_root, .canon = canon_docroot, .impact = IMPACT_RELOAD,
-		   .doc = "Folder of the site, in the account's home; unset: public_html for the primary domain, "
-			  "public_html/NAME for others."),
+	CHOICE_ROW(
+		domain, type, .flags = FIELD_REQUIRED, .choices = domain_types,
+		.impact = IMPACT_RELOAD,
+		.doc = "primary: the account's first; addon: a further site; subdomain: a site below a "
+		       "domain of the account; alias: another name for a site; redirect: sends visitors on."),
+	STRING_ROW(
+		domain, document_root, .canon = canon_docroot, .impact = IMPACT_RELOAD,
+		.doc = "Folder of the site, in the account's home; unset: public_html for the primary domain, "
+		       "public_html/NAME for others."),
 	REF_ROW(domain, target, .ref = &kind_domain, .canon = canon_host, .impact = IMPACT_RELOAD,
 		.flags = FIELD_INDEX, .doc = "Alias: the domain whose site it shows."),
 	STRING_ROW(domain, redirect_to, .canon = canon_url, .impact = IMPACT_RELOAD,
 		   .doc = "Redirect: where visitors are sent."),
-	CHOICE_ROW(domain, redirect_code, .choices = redirect_codes, .dflt = "301", .impact = IMPACT_RELOAD,
-		   .doc = "Redirect: 301 for good, 302 for now."),
+	CHOICE_ROW(domain, redirect_code, .choices = redirect_codes, .dflt = "301",
+		   .impact = IMPACT_RELOAD, .doc = "Redirect: 301 for good, 302 for now."),
 	BOOL_ROW(domain, www, .dflt = "true", .impact = IMPACT_RELOAD,
 		 .doc = "Also answers to www.NAME (never for subdomains)."),
 	BOOL_ROW(domain, php, .dflt = "true", .impact = IMPACT_RELOAD, .doc = "Runs PHP."),
@@ -223,8 +267,13 @@ static const struct field domain_fields[] = {
 };
 
 const struct kind kind_domain = {
-	.name = "domain", .section = "domains", .size = sizeof(struct domain),
-	KIND_FIELDS(domain_fields), .level = SCOPE_DOMAIN, .derive = domain_derive, .check = domain_check,
+	.name = "domain",
+	.section = "domains",
+	.size = sizeof(struct domain),
+	KIND_FIELDS(domain_fields),
+	.level = SCOPE_DOMAIN,
+	.derive = domain_derive,
+	.check = domain_check,
 	.doc = "A host name that the web server answers to.",
 };
 
@@ -242,8 +291,8 @@ const char *domain_docroot(const void *ctx, const struct account *a, const struc
 /* zone */
 
 static const struct field zone_fields[] = {
-	STRING_ROW(zone, name, .flags = FIELD_KEY | FIELD_FIXED | FIELD_SCOPE, .impact = IMPACT_REPLACE,
-		   .canon = canon_host, .doc = "Name of the zone."),
+	STRING_ROW(zone, name, .flags = FIELD_KEY | FIELD_FIXED | FIELD_SCOPE,
+		   .impact = IMPACT_REPLACE, .canon = canon_host, .doc = "Name of the zone."),
 	ACCOUNT_PARENT(zone),
 	CHOICE_ROW(zone, status, .choices = zone_states, .dflt = "active", .impact = IMPACT_RELOAD,
 		   .doc = "disabled: not served."),
@@ -255,19 +304,24 @@ static const struct field zone_fields[] = {
 		   .doc = "Mail address in the SOA; unset: hostmaster@ZONE."),
 	INT_ROW(zone, ttl, .min = 30, .max = 2147483647, .dflt = "3600", .impact = IMPACT_RELOAD,
 		.doc = "Seconds for records that name none ($TTL)."),
-	INT_ROW(zone, refresh, .min = 300, .max = 2147483647, .dflt = "86400", .impact = IMPACT_RELOAD,
-		.doc = "SOA refresh in seconds."),
+	INT_ROW(zone, refresh, .min = 300, .max = 2147483647, .dflt = "86400",
+		.impact = IMPACT_RELOAD, .doc = "SOA refresh in seconds."),
 	INT_ROW(zone, retry, .min = 60, .max = 2147483647, .dflt = "7200", .impact = IMPACT_RELOAD,
 		.doc = "SOA retry in seconds."),
-	INT_ROW(zone, expire, .min = 3600, .max = 2147483647, .dflt = "2419200", .impact = IMPACT_RELOAD,
-		.doc = "SOA expire in seconds."),
-	INT_ROW(zone, minimum, .min = 0, .max = 2147483647, .dflt = "86400", .impact = IMPACT_RELOAD,
+	INT_ROW(zone, expire, .min = 3600, .max = 2147483647, .dflt = "2419200",
+		.impact = IMPACT_RELOAD, .doc = "SOA expire in seconds."),
+	INT_ROW(zone, minimum, .min = 0, .max = 2147483647, .dflt = "86400",
+		.impact = IMPACT_RELOAD,
 		.doc = "Seconds for which a missing name is remembered (RFC 2308)."),
 };
 
 const struct kind kind_zone = {
-	.name = "zone", .section = "zones", .size = sizeof(struct zone), KIND_FIELDS(zone_fields),
-	.level = SCOPE_DOMAIN, .doc = "A DNS zone that this server is primary for.",
+	.name = "zone",
+	.section = "zones",
+	.size = sizeof(struct zone),
+	KIND_FIELDS(zone_fields),
+	.level = SCOPE_DOMAIN,
+	.doc = "A DNS zone that this server is primary for.",
 };
 
 /* record */
@@ -291,33 +345,48 @@ static int record_derive(const void *ctx, void *res, struct err *err)
 		(void)err_wrap(err, "value");
 		return err_at(err, ERR_INVALID, "/value", "%s", mem_str(ctx, err->msg));
 	}
+	r = rdata_owner_check(type, rec->name, err);
+	if (r < 0)
+		return err_at(err, ERR_INVALID, "/name", "name: %s", mem_str(ctx, err->msg));
 	if (type->has_priority && rec->priority == INT_UNSET)
 		rec->priority = type->default_priority;
 	if (!type->has_priority && rec->priority != INT_UNSET)
 		return err_at(err, ERR_INVALID, "/priority",
-			      "priority: a record of type %s has none; only MX and SRV do", rec->type);
+			      "priority: a record of type %s has none; only MX and SRV do",
+			      rec->type);
 	return 0;
 }
 
 static const struct field record_fields[] = {
-	REF_ROW(record, zone, .flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_SCOPE | FIELD_INDEX,
-		.ref = &kind_zone, .canon = canon_host, .impact = IMPACT_REPLACE, .doc = "Zone it stands in."),
+	REF_ROW(record, zone,
+		.flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_SCOPE | FIELD_INDEX,
+		.ref = &kind_zone, .canon = canon_host, .impact = IMPACT_REPLACE,
+		.doc = "Zone it stands in."),
 	STRING_ROW(record, name, .flags = FIELD_KEY, .canon = canon_text, .impact = IMPACT_RELOAD,
 		   .doc = "Owner name relative to the zone; @ is the zone itself."),
-	CHOICE_ROW(record, type, .flags = FIELD_KEY, .choices = record_types, .impact = IMPACT_RELOAD,
-		   .doc = "Record type; DKIM, SPF and DMARC are TXT records with a check of their own."),
-	STRING_ROW(record, value, .flags = FIELD_KEY, .canon = canon_text, .impact = IMPACT_RELOAD,
-		   .doc = "The data, as in a zone file, without priority. A name without dots is relative to the "
-			  "zone, one with dots is absolute."),
-	INT_ROW(record, ttl, .flags = FIELD_NULLABLE, .min = 0, .max = 2147483647, .impact = IMPACT_RELOAD,
+	CHOICE_ROW(
+		record, type, .flags = FIELD_KEY, .choices = record_types, .impact = IMPACT_RELOAD,
+		.doc = "Record type; DKIM, SPF and DMARC are TXT records with a check of their own."),
+	STRING_ROW(
+		record, value, .flags = FIELD_KEY, .canon = canon_text, .impact = IMPACT_RELOAD,
+		.doc = "The data, as in a zone file, without priority. A name without dots is relative to the "
+		       "zone, one with dots is absolute."),
+	INT_ROW(record, ttl, .flags = FIELD_NULLABLE, .min = 0, .max = 2147483647,
+		.impact = IMPACT_RELOAD,
 		.doc = "Seconds it may be remembered; unset: the zone's ttl."),
-	INT_ROW(record, priority, .flags = FIELD_NULLABLE, .min = 0, .max = 65535, .impact = IMPACT_RELOAD,
+	INT_ROW(record, priority, .flags = FIELD_NULLABLE, .min = 0, .max = 65535,
+		.impact = IMPACT_RELOAD,
 		.doc = "MX preference or SRV priority; lower is tried first."),
 };
 
 const struct kind kind_record = {
-	.name = "record", .section = "records", .size = sizeof(struct record), KIND_FIELDS(record_fields),
-	.level = SCOPE_DOMAIN, .derive = record_derive, .doc = "A DNS record.",
+	.name = "record",
+	.section = "records",
+	.size = sizeof(struct record),
+	KIND_FIELDS(record_fields),
+	.level = SCOPE_DOMAIN,
+	.derive = record_derive,
+	.doc = "A DNS record.",
 };
 
 /* mailbox, forwarder */
@@ -341,10 +410,11 @@ static int mailbox_derive(const void *ctx, void *res, struct err *err)
 
 static const struct field mailbox_fields[] = {
 	STRING_ROW(mailbox, address, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_email,
-		   .impact = IMPACT_REPLACE, .doc = "Mail address; its domain belongs to the same account."),
+		   .impact = IMPACT_REPLACE,
+		   .doc = "Mail address; its domain belongs to the same account."),
 	ACCOUNT_PARENT(mailbox),
-	REF_ROW(mailbox, domain, .flags = FIELD_DERIVED | FIELD_SCOPE | FIELD_INDEX, .ref = &kind_domain,
-		.doc = "The domain of the address."),
+	REF_ROW(mailbox, domain, .flags = FIELD_DERIVED | FIELD_SCOPE | FIELD_INDEX,
+		.ref = &kind_domain, .doc = "The domain of the address."),
 	INT_ROW(mailbox, quota_mb, .min = 0, .max = 100000000, .dflt = "500",
 		.doc = "Most it may hold, in MiB; 0: unlimited."),
 	CHOICE_ROW(mailbox, status, .choices = states, .dflt = "active",
@@ -353,8 +423,12 @@ static const struct field mailbox_fields[] = {
 };
 
 const struct kind kind_mailbox = {
-	.name = "mailbox", .section = "mailboxes", .size = sizeof(struct mailbox),
-	KIND_FIELDS(mailbox_fields), .level = SCOPE_DOMAIN, .derive = mailbox_derive,
+	.name = "mailbox",
+	.section = "mailboxes",
+	.size = sizeof(struct mailbox),
+	KIND_FIELDS(mailbox_fields),
+	.level = SCOPE_DOMAIN,
+	.derive = mailbox_derive,
 	.doc = "A mailbox with a login.",
 };
 
@@ -369,18 +443,24 @@ static int forwarder_derive(const void *ctx, void *res, struct err *err)
 }
 
 static const struct field forwarder_fields[] = {
-	STRING_ROW(forwarder, source, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_forward_source,
-		   .impact = IMPACT_REPLACE, .doc = "Address whose mail is sent on; @DOMAIN takes all that is left over."),
+	STRING_ROW(forwarder, source, .flags = FIELD_KEY | FIELD_FIXED,
+		   .canon = canon_forward_source, .impact = IMPACT_REPLACE,
+		   .doc = "Address whose mail is sent on; @DOMAIN takes all that is left over."),
 	STRING_ROW(forwarder, destination, .flags = FIELD_KEY | FIELD_FIXED | FIELD_INDEX,
-		   .canon = canon_forward_target, .impact = IMPACT_REPLACE, .doc = "Where it is sent."),
+		   .canon = canon_forward_target, .impact = IMPACT_REPLACE,
+		   .doc = "Where it is sent."),
 	ACCOUNT_PARENT(forwarder),
-	REF_ROW(forwarder, domain, .flags = FIELD_DERIVED | FIELD_SCOPE | FIELD_INDEX, .ref = &kind_domain,
-		.doc = "The domain of the source."),
+	REF_ROW(forwarder, domain, .flags = FIELD_DERIVED | FIELD_SCOPE | FIELD_INDEX,
+		.ref = &kind_domain, .doc = "The domain of the source."),
 };
 
 const struct kind kind_forwarder = {
-	.name = "forwarder", .section = "forwarders", .size = sizeof(struct forwarder),
-	KIND_FIELDS(forwarder_fields), .level = SCOPE_DOMAIN, .derive = forwarder_derive,
+	.name = "forwarder",
+	.section = "forwarders",
+	.size = sizeof(struct forwarder),
+	KIND_FIELDS(forwarder_fields),
+	.level = SCOPE_DOMAIN,
+	.derive = forwarder_derive,
 	.doc = "Sends the mail of one address on to another.",
 };
 
@@ -388,7 +468,8 @@ const struct kind kind_forwarder = {
 
 static const struct field dkim_key_fields[] = {
 	REF_ROW(dkim_key, domain, .flags = FIELD_KEY | FIELD_FIXED | FIELD_SCOPE | FIELD_INDEX,
-		.ref = &kind_domain, .canon = canon_host, .impact = IMPACT_REPLACE, .doc = "Domain it signs for."),
+		.ref = &kind_domain, .canon = canon_host, .impact = IMPACT_REPLACE,
+		.doc = "Domain it signs for."),
 	STRING_ROW(dkim_key, selector, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name,
 		   .impact = IMPACT_REPLACE, .doc = "Selector, such as mail."),
 	ACCOUNT_PARENT(dkim_key),
@@ -398,8 +479,12 @@ static const struct field dkim_key_fields[] = {
 };
 
 const struct kind kind_dkim_key = {
-	.name = "dkim_key", .section = "dkim_keys", .size = sizeof(struct dkim_key),
-	KIND_FIELDS(dkim_key_fields), .level = SCOPE_DOMAIN, .doc = "A key that signs a domain's mail (RFC 6376).",
+	.name = "dkim_key",
+	.section = "dkim_keys",
+	.size = sizeof(struct dkim_key),
+	KIND_FIELDS(dkim_key_fields),
+	.level = SCOPE_DOMAIN,
+	.doc = "A key that signs a domain's mail (RFC 6376).",
 };
 
 static int certificate_check(const void *ctx, const void *res, struct err *err)
@@ -411,30 +496,39 @@ static int certificate_check(const void *ctx, const void *res, struct err *err)
 		return err_at(err, ERR_INVALID, c->cert_path ? "/key_path" : "/cert_path",
 			      "cert_path and key_path: are given together or not at all");
 	if (c->cert_path && c->cert)
-		return err_at(err, ERR_INVALID, "/cert", "cert: either cert or cert_path is given, not both");
+		return err_at(err, ERR_INVALID, "/cert",
+			      "cert: either cert or cert_path is given, not both");
 	return 0;
 }
 
 static const struct field certificate_fields[] = {
 	REF_ROW(certificate, domain, .flags = FIELD_KEY | FIELD_FIXED | FIELD_SCOPE | FIELD_INDEX,
-		.ref = &kind_domain, .canon = canon_host, .impact = IMPACT_REPLACE, .doc = "Domain it is for."),
+		.ref = &kind_domain, .canon = canon_host, .impact = IMPACT_REPLACE,
+		.doc = "Domain it is for."),
 	ACCOUNT_PARENT(certificate),
-	CHOICE_ROW(certificate, type, .choices = certificate_types, .dflt = "custom", .impact = IMPACT_RELOAD,
-		   .doc = "Where it comes from."),
-	STRING_ROW(certificate, cert, .canon = canon_pem, .impact = IMPACT_RELOAD, .doc = "Certificate, PEM."),
+	CHOICE_ROW(certificate, type, .choices = certificate_types, .dflt = "custom",
+		   .impact = IMPACT_RELOAD, .doc = "Where it comes from."),
+	STRING_ROW(certificate, cert, .canon = canon_pem, .impact = IMPACT_RELOAD,
+		   .doc = "Certificate, PEM."),
 	STRING_ROW(certificate, chain, .canon = canon_pem, .impact = IMPACT_RELOAD,
 		   .doc = "Intermediate certificates, PEM."),
-	STRING_ROW(certificate, cert_path, .canon = canon_docroot, .impact = IMPACT_RELOAD,
-		   .doc = "File with certificate and chain that somebody else keeps, instead of cert."),
+	STRING_ROW(
+		certificate, cert_path, .canon = canon_docroot, .impact = IMPACT_RELOAD,
+		.doc = "File with certificate and chain that somebody else keeps, instead of cert."),
 	STRING_ROW(certificate, key_path, .canon = canon_docroot, .impact = IMPACT_RELOAD,
 		   .doc = "File with its key."),
 	BOOL_ROW(certificate, auto_renew, .dflt = "true", .doc = "Renewed before it expires."),
-	SECRET_ROW(certificate, key, .canon = canon_pem, .impact = IMPACT_RELOAD, .doc = "Private key, PEM."),
+	SECRET_ROW(certificate, key, .canon = canon_pem, .impact = IMPACT_RELOAD,
+		   .doc = "Private key, PEM."),
 };
 
 const struct kind kind_certificate = {
-	.name = "certificate", .section = "certificates", .size = sizeof(struct certificate),
-	KIND_FIELDS(certificate_fields), .level = SCOPE_DOMAIN, .check = certificate_check,
+	.name = "certificate",
+	.section = "certificates",
+	.size = sizeof(struct certificate),
+	KIND_FIELDS(certificate_fields),
+	.level = SCOPE_DOMAIN,
+	.check = certificate_check,
 	.doc = "The TLS certificate of a domain.",
 };
 
@@ -442,44 +536,60 @@ const struct kind kind_certificate = {
 
 static const struct field database_fields[] = {
 	STRING_ROW(database, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_db_name,
-		   .impact = IMPACT_REPLACE, .doc = "Name, beginning with the account's name and _."),
+		   .impact = IMPACT_REPLACE,
+		   .doc = "Name, beginning with the account's name and _."),
 	ACCOUNT_PARENT(database),
 	CHOICE_ROW(database, type, .flags = FIELD_FIXED, .choices = database_types, .dflt = "mysql",
 		   .impact = IMPACT_REPLACE, .doc = "Database server."),
 };
 
 const struct kind kind_database = {
-	.name = "database", .section = "databases", .size = sizeof(struct database),
-	KIND_FIELDS(database_fields), .level = SCOPE_ACCOUNT, .doc = "A database.",
+	.name = "database",
+	.section = "databases",
+	.size = sizeof(struct database),
+	KIND_FIELDS(database_fields),
+	.level = SCOPE_ACCOUNT,
+	.doc = "A database.",
 };
 
 static const struct field database_user_fields[] = {
 	STRING_ROW(database_user, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_db_name,
-		   .impact = IMPACT_REPLACE, .doc = "Name, beginning with the account's name and _."),
+		   .impact = IMPACT_REPLACE,
+		   .doc = "Name, beginning with the account's name and _."),
 	ACCOUNT_PARENT(database_user),
 	LIST_ROW(database_user, databases, .canon = canon_db_name, .doc = "Databases it may use."),
 	SECRET_ROW(database_user, password, .canon = canon_hash, .doc = "Password hash."),
 };
 
 const struct kind kind_database_user = {
-	.name = "database_user", .section = "database_users", .size = sizeof(struct database_user),
-	KIND_FIELDS(database_user_fields), .level = SCOPE_ACCOUNT, .doc = "A login of a database server.",
+	.name = "database_user",
+	.section = "database_users",
+	.size = sizeof(struct database_user),
+	KIND_FIELDS(database_user_fields),
+	.level = SCOPE_ACCOUNT,
+	.doc = "A login of a database server.",
 };
 
 static const struct field ftp_account_fields[] = {
-	STRING_ROW(ftp_account, username, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name,
-		   .impact = IMPACT_REPLACE, .doc = "Login name."),
+	STRING_ROW(ftp_account, username, .flags = FIELD_KEY | FIELD_FIXED,
+		   .canon = canon_label_name, .impact = IMPACT_REPLACE, .doc = "Login name."),
 	ACCOUNT_PARENT(ftp_account),
 	STRING_ROW(ftp_account, home_dir, .canon = canon_docroot,
 		   .doc = "Folder it sees, in the account's home; unset: public_html."),
-	INT_ROW(ftp_account, quota_mb, .min = 0, .max = 100000000, .dflt = "0", .doc = "In MiB; 0: unlimited."),
-	CHOICE_ROW(ftp_account, status, .choices = states, .dflt = "active", .doc = "suspended: the login is off."),
+	INT_ROW(ftp_account, quota_mb, .min = 0, .max = 100000000, .dflt = "0",
+		.doc = "In MiB; 0: unlimited."),
+	CHOICE_ROW(ftp_account, status, .choices = states, .dflt = "active",
+		   .doc = "suspended: the login is off."),
 	SECRET_ROW(ftp_account, password, .canon = canon_hash, .doc = "Password hash, crypt(3)."),
 };
 
 const struct kind kind_ftp_account = {
-	.name = "ftp_account", .section = "ftp_accounts", .size = sizeof(struct ftp_account),
-	KIND_FIELDS(ftp_account_fields), .level = SCOPE_ACCOUNT, .doc = "An FTP login of an account.",
+	.name = "ftp_account",
+	.section = "ftp_accounts",
+	.size = sizeof(struct ftp_account),
+	KIND_FIELDS(ftp_account_fields),
+	.level = SCOPE_ACCOUNT,
+	.doc = "An FTP login of an account.",
 };
 
 /* cron_job, php_config */
@@ -498,70 +608,93 @@ static const struct field cron_job_fields[] = {
 };
 
 const struct kind kind_cron_job = {
-	.name = "cron_job", .section = "cron", .size = sizeof(struct cron_job), KIND_FIELDS(cron_job_fields),
-	.level = SCOPE_ACCOUNT, .doc = "A command that runs at set times as the account.",
+	.name = "cron_job",
+	.section = "cron",
+	.size = sizeof(struct cron_job),
+	KIND_FIELDS(cron_job_fields),
+	.level = SCOPE_ACCOUNT,
+	.doc = "A command that runs at set times as the account.",
 };
 
 static const struct field php_config_fields[] = {
 	REF_ROW(php_config, account, .flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX,
-		.ref = &kind_account, .canon = canon_username, .impact = IMPACT_REPLACE, .doc = "Account it is for."),
-	STRING_ROW(php_config, memory_limit, .canon = canon_php_size, .dflt = "256M", .impact = IMPACT_RESTART,
-		   .doc = "Most memory of one request."),
+		.ref = &kind_account, .canon = canon_username, .impact = IMPACT_REPLACE,
+		.doc = "Account it is for."),
+	STRING_ROW(php_config, memory_limit, .canon = canon_php_size, .dflt = "256M",
+		   .impact = IMPACT_RESTART, .doc = "Most memory of one request."),
 	STRING_ROW(php_config, upload_max_filesize, .canon = canon_php_size, .dflt = "64M",
 		   .impact = IMPACT_RESTART, .doc = "Largest uploaded file."),
-	STRING_ROW(php_config, post_max_size, .canon = canon_php_size, .dflt = "64M", .impact = IMPACT_RESTART,
-		   .doc = "Largest request body."),
-	INT_ROW(php_config, max_execution_time, .min = 0, .max = 86400, .dflt = "30", .impact = IMPACT_RESTART,
-		.doc = "Seconds a script may run; 0: no limit."),
-	INT_ROW(php_config, max_input_time, .min = -1, .max = 86400, .dflt = "60", .impact = IMPACT_RESTART,
-		.doc = "Seconds for reading the request."),
-	INT_ROW(php_config, max_input_vars, .min = 1, .max = 1000000, .dflt = "1000", .impact = IMPACT_RESTART,
-		.doc = "Most input variables."),
-	BOOL_ROW(php_config, display_errors, .impact = IMPACT_RESTART, .doc = "Shows errors to visitors."),
+	STRING_ROW(php_config, post_max_size, .canon = canon_php_size, .dflt = "64M",
+		   .impact = IMPACT_RESTART, .doc = "Largest request body."),
+	INT_ROW(php_config, max_execution_time, .min = 0, .max = 86400, .dflt = "30",
+		.impact = IMPACT_RESTART, .doc = "Seconds a script may run; 0: no limit."),
+	INT_ROW(php_config, max_input_time, .min = -1, .max = 86400, .dflt = "60",
+		.impact = IMPACT_RESTART, .doc = "Seconds for reading the request."),
+	INT_ROW(php_config, max_input_vars, .min = 1, .max = 1000000, .dflt = "1000",
+		.impact = IMPACT_RESTART, .doc = "Most input variables."),
+	BOOL_ROW(php_config, display_errors, .impact = IMPACT_RESTART,
+		 .doc = "Shows errors to visitors."),
 	BOOL_ROW(php_config, allow_url_fopen, .dflt = "true", .impact = IMPACT_RESTART,
 		 .doc = "Lets file functions open addresses."),
-	STRING_ROW(php_config, timezone, .canon = canon_label_path, .dflt = "UTC", .impact = IMPACT_RESTART,
-		   .doc = "date.timezone."),
-	INT_ROW(php_config, max_children, .min = 1, .max = 1000, .dflt = "5", .impact = IMPACT_RESTART,
-		.doc = "Most PHP processes at once."),
-	INT_ROW(php_config, idle_timeout, .min = 1, .max = 86400, .dflt = "10", .impact = IMPACT_RESTART,
-		.doc = "Seconds after which an idle process ends."),
-	INT_ROW(php_config, max_requests, .min = 0, .max = 1000000, .dflt = "500", .impact = IMPACT_RESTART,
+	STRING_ROW(php_config, timezone, .canon = canon_timezone, .dflt = "UTC",
+		   .impact = IMPACT_RESTART, .doc = "date.timezone."),
+	INT_ROW(php_config, max_children, .min = 1, .max = 1000, .dflt = "5",
+		.impact = IMPACT_RESTART, .doc = "Most PHP processes at once."),
+	INT_ROW(php_config, idle_timeout, .min = 1, .max = 86400, .dflt = "10",
+		.impact = IMPACT_RESTART, .doc = "Seconds after which an idle process ends."),
+	INT_ROW(php_config, max_requests, .min = 0, .max = 1000000, .dflt = "500",
+		.impact = IMPACT_RESTART,
 		.doc = "Requests after which a process is replaced; 0: never."),
 };
 
 const struct kind kind_php_config = {
-	.name = "php_config", .section = "php", .size = sizeof(struct php_config),
-	KIND_FIELDS(php_config_fields), .level = SCOPE_ACCOUNT, .doc = "PHP values of an account.",
+	.name = "php_config",
+	.section = "php",
+	.size = sizeof(struct php_config),
+	KIND_FIELDS(php_config_fields),
+	.level = SCOPE_ACCOUNT,
+	.doc = "PHP values of an account.",
 };
 
 /* container, app, firewall_rule, branding */
 
 static const struct field container_fields[] = {
 	REF_ROW(container, account, .flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX,
-		.ref = &kind_account, .canon = canon_username, .impact = IMPACT_REPLACE, .doc = "Account it is for."),
-	STRING_ROW(container, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name, .doc = "Name."),
-	STRING_ROW(container, image, .flags = FIELD_REQUIRED, .canon = canon_text, .impact = IMPACT_RESTART,
-		   .doc = "Image with its tag."),
-	LIST_ROW(container, ports, .canon = canon_text, .impact = IMPACT_RESTART, .doc = "HOST:CONTAINER pairs."),
-	LIST_ROW(container, env, .canon = canon_text, .impact = IMPACT_RESTART, .doc = "NAME=value pairs."),
-	LIST_ROW(container, volumes, .canon = canon_text, .impact = IMPACT_RESTART, .doc = "SOURCE:TARGET pairs."),
-	INT_ROW(container, memory_mb, .min = 16, .max = 1048576, .dflt = "256", .impact = IMPACT_RESTART,
-		.doc = "Memory in MiB."),
+		.ref = &kind_account, .canon = canon_username, .impact = IMPACT_REPLACE,
+		.doc = "Account it is for."),
+	STRING_ROW(container, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name,
+		   .doc = "Name."),
+	STRING_ROW(container, image, .flags = FIELD_REQUIRED, .canon = canon_text,
+		   .impact = IMPACT_RESTART, .doc = "Image with its tag."),
+	LIST_ROW(container, ports, .canon = canon_text, .impact = IMPACT_RESTART,
+		 .doc = "HOST:CONTAINER pairs."),
+	LIST_ROW(container, env, .canon = canon_text, .impact = IMPACT_RESTART,
+		 .doc = "NAME=value pairs."),
+	LIST_ROW(container, volumes, .canon = canon_text, .impact = IMPACT_RESTART,
+		 .doc = "SOURCE:TARGET pairs."),
+	INT_ROW(container, memory_mb, .min = 16, .max = 1048576, .dflt = "256",
+		.impact = IMPACT_RESTART, .doc = "Memory in MiB."),
 	STRING_ROW(container, cpus, .canon = canon_text, .dflt = "0.5", .impact = IMPACT_RESTART,
 		   .doc = "Share of processors."),
-	BOOL_ROW(container, enabled, .dflt = "true", .impact = IMPACT_RESTART, .doc = "Whether it runs."),
+	BOOL_ROW(container, enabled, .dflt = "true", .impact = IMPACT_RESTART,
+		 .doc = "Whether it runs."),
 };
 
 const struct kind kind_container = {
-	.name = "container", .section = "containers", .size = sizeof(struct container),
-	KIND_FIELDS(container_fields), .level = SCOPE_ACCOUNT, .doc = "A container of an account.",
+	.name = "container",
+	.section = "containers",
+	.size = sizeof(struct container),
+	KIND_FIELDS(container_fields),
+	.level = SCOPE_ACCOUNT,
+	.doc = "A container of an account.",
 };
 
 static const struct field app_fields[] = {
-	REF_ROW(app, account, .flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX, .ref = &kind_account,
-		.canon = canon_username, .impact = IMPACT_REPLACE, .doc = "Account it is for."),
-	STRING_ROW(app, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name, .doc = "Name."),
+	REF_ROW(app, account, .flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX,
+		.ref = &kind_account, .canon = canon_username, .impact = IMPACT_REPLACE,
+		.doc = "Account it is for."),
+	STRING_ROW(app, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name,
+		   .doc = "Name."),
 	STRING_ROW(app, app_id, .flags = FIELD_REQUIRED | FIELD_FIXED, .canon = canon_label_name,
 		   .doc = "Which app of the catalog."),
 	REF_ROW(app, domain, .ref = &kind_domain, .canon = canon_host, .flags = FIELD_INDEX,
@@ -570,49 +703,72 @@ static const struct field app_fields[] = {
 };
 
 const struct kind kind_app = {
-	.name = "app", .section = "apps", .size = sizeof(struct app), KIND_FIELDS(app_fields),
-	.level = SCOPE_ACCOUNT, .doc = "An app of the catalog.",
+	.name = "app",
+	.section = "apps",
+	.size = sizeof(struct app),
+	KIND_FIELDS(app_fields),
+	.level = SCOPE_ACCOUNT,
+	.doc = "An app of the catalog.",
 };
 
 static const struct field firewall_rule_fields[] = {
-	STRING_ROW(firewall_rule, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name, .doc = "Name."),
-	CHOICE_ROW(firewall_rule, action, .flags = FIELD_REQUIRED, .choices = fw_actions, .doc = "What happens."),
-	CHOICE_ROW(firewall_rule, direction, .choices = fw_directions, .dflt = "in", .doc = "Direction."),
-	CHOICE_ROW(firewall_rule, protocol, .choices = fw_protocols, .dflt = "tcp", .doc = "Protocol."),
-	STRING_ROW(firewall_rule, port, .canon = canon_text, .doc = "Port or FIRST:LAST; unset: all."),
-	STRING_ROW(firewall_rule, from_ip, .canon = canon_cidr, .doc = "Address or prefix it holds for; unset: all."),
+	STRING_ROW(firewall_rule, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name,
+		   .doc = "Name."),
+	CHOICE_ROW(firewall_rule, action, .flags = FIELD_REQUIRED, .choices = fw_actions,
+		   .doc = "What happens."),
+	CHOICE_ROW(firewall_rule, direction, .choices = fw_directions, .dflt = "in",
+		   .doc = "Direction."),
+	CHOICE_ROW(firewall_rule, protocol, .choices = fw_protocols, .dflt = "tcp",
+		   .doc = "Protocol."),
+	STRING_ROW(firewall_rule, port, .canon = canon_text,
+		   .doc = "Port or FIRST:LAST; unset: all."),
+	STRING_ROW(firewall_rule, from_ip, .canon = canon_cidr,
+		   .doc = "Address or prefix it holds for; unset: all."),
 	STRING_ROW(firewall_rule, comment, .canon = canon_text, .doc = "Why it is there."),
 };
 
 const struct kind kind_firewall_rule = {
-	.name = "firewall_rule", .section = "firewall_rules", .size = sizeof(struct firewall_rule),
-	KIND_FIELDS(firewall_rule_fields), .level = SCOPE_SERVER, .doc = "A rule of the firewall.",
+	.name = "firewall_rule",
+	.section = "firewall_rules",
+	.size = sizeof(struct firewall_rule),
+	KIND_FIELDS(firewall_rule_fields),
+	.level = SCOPE_SERVER,
+	.doc = "A rule of the firewall.",
 };
 
 static const struct field branding_fields[] = {
 	REF_ROW(branding, reseller, .flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX,
 		.ref = &kind_user, .canon = canon_username, .doc = "Reseller it is for."),
-	STRING_ROW(branding, panel_name, .canon = canon_text, .dflt = "NovaCPX", .doc = "Name of the panel."),
+	STRING_ROW(branding, panel_name, .canon = canon_text, .dflt = "NovaCPX",
+		   .doc = "Name of the panel."),
 	STRING_ROW(branding, logo_url, .canon = canon_text, .doc = "Address of the logo."),
 	STRING_ROW(branding, favicon_url, .canon = canon_text, .doc = "Address of the icon."),
-	STRING_ROW(branding, primary_color, .canon = canon_color, .dflt = "#6366f1", .doc = "First colour."),
-	STRING_ROW(branding, accent_color, .canon = canon_color, .dflt = "#0ea5e9", .doc = "Second colour."),
-	STRING_ROW(branding, support_email, .canon = canon_email, .doc = "Where customers write to."),
+	STRING_ROW(branding, primary_color, .canon = canon_color, .dflt = "#6366f1",
+		   .doc = "First colour."),
+	STRING_ROW(branding, accent_color, .canon = canon_color, .dflt = "#0ea5e9",
+		   .doc = "Second colour."),
+	STRING_ROW(branding, support_email, .canon = canon_email,
+		   .doc = "Where customers write to."),
 	STRING_ROW(branding, support_url, .canon = canon_url, .doc = "Where customers find help."),
 	BOOL_ROW(branding, hide_powered_by, .doc = "Hides our name."),
 	STRING_ROW(branding, custom_css, .canon = canon_lines, .doc = "Style sheet."),
 };
 
 const struct kind kind_branding = {
-	.name = "branding", .section = "branding", .size = sizeof(struct branding), KIND_FIELDS(branding_fields),
-	.level = SCOPE_SERVER, .doc = "How a reseller's panel looks.",
+	.name = "branding",
+	.section = "branding",
+	.size = sizeof(struct branding),
+	KIND_FIELDS(branding_fields),
+	.level = SCOPE_SERVER,
+	.doc = "How a reseller's panel looks.",
 };
 
 const struct kind *const kinds[] = {
-	&kind_setting, &kind_user, &kind_package, &kind_account, &kind_domain, &kind_zone, &kind_record,
-	&kind_certificate, &kind_mailbox, &kind_forwarder, &kind_dkim_key, &kind_database,
-	&kind_database_user, &kind_ftp_account, &kind_cron_job, &kind_php_config, &kind_container, &kind_app,
-	&kind_firewall_rule, &kind_branding,
+	&kind_setting,       &kind_user,        &kind_package,       &kind_account,
+	&kind_domain,        &kind_zone,        &kind_record,        &kind_certificate,
+	&kind_mailbox,       &kind_forwarder,   &kind_dkim_key,      &kind_database,
+	&kind_database_user, &kind_ftp_account, &kind_cron_job,      &kind_php_config,
+	&kind_container,     &kind_app,         &kind_firewall_rule, &kind_branding,
 };
 
 const size_t n_kinds = ARRAY_LEN(kinds);

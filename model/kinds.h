@@ -40,7 +40,7 @@ struct user {
 struct account {
 	struct res base;
 	const char *username;
-	const char *user;    /* panel login; NULL: none */
+	const char *user; /* panel login; NULL: none */
 	const char *package;
 	const char *email;
 	const char *status; /* active, suspended */
@@ -198,10 +198,10 @@ struct branding {
 	const char *custom_css;
 };
 
-extern const struct kind kind_setting, kind_package, kind_user, kind_account, kind_domain, kind_zone,
-	kind_record, kind_mailbox, kind_forwarder, kind_dkim_key, kind_database, kind_database_user,
-	kind_ftp_account, kind_certificate, kind_cron_job, kind_php_config, kind_container, kind_app,
-	kind_firewall_rule, kind_branding;
+extern const struct kind kind_setting, kind_package, kind_user, kind_account, kind_domain,
+	kind_zone, kind_record, kind_mailbox, kind_forwarder, kind_dkim_key, kind_database,
+	kind_database_user, kind_ftp_account, kind_certificate, kind_cron_job, kind_php_config,
+	kind_container, kind_app, kind_firewall_rule, kind_branding;
 
 /* The account's home: its own field, or /home/USERNAME. On CTX. */
 const char *account_home(const void *ctx, const struct account *a);

@@ -5,7 +5,9 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-enum { FIXED_COLUMNS = 3 }; /* id, rev, created */
+enum {
+	FIXED_COLUMNS = 3
+}; /* id, rev, created */
 
 static bool has_column(const struct field *f)
 {
@@ -29,10 +31,11 @@ const char *res_sql_ddl(const void *ctx, const struct kind *k)
 	const struct field *first_key = NULL;
 	const char *comma = "";
 
-	buf_printf(&b,
-		   "CREATE TABLE \"%s\" (id INTEGER PRIMARY KEY AUTOINCREMENT, rev INTEGER NOT NULL, "
-		   "created INTEGER NOT NULL",
-		   k->name);
+	buf_printf(
+		&b,
+		"CREATE TABLE \"%s\" (id INTEGER PRIMARY KEY AUTOINCREMENT, rev INTEGER NOT NULL, "
+		"created INTEGER NOT NULL",
+		k->name);
 	FIELD_FOREACH(f, k) {
 		if (has_column(f))
 			buf_printf(&b, ", \"%s\" %s%s", f->name, column_type(f),
@@ -50,8 +53,8 @@ const char *res_sql_ddl(const void *ctx, const struct kind *k)
 	buf_puts(&b, ")) STRICT;\n");
 	FIELD_FOREACH(f, k) {
 		if ((f->flags & (FIELD_INDEX | FIELD_SCOPE)) && f != first_key)
-			buf_printf(&b, "CREATE INDEX \"%s_%s\" ON \"%s\"(\"%s\");\n", k->name, f->name,
-				   k->name, f->name);
+			buf_printf(&b, "CREATE INDEX \"%s_%s\" ON \"%s\"(\"%s\");\n", k->name,
+				   f->name, k->name, f->name);
 	}
 	return buf_str(&b);
 }

@@ -23,7 +23,8 @@ const char *res_sql_order(const void *ctx, const struct kind *k);
 /* SQL expression of the natural key: a||'/'||b. */
 const char *res_sql_key_expr(const void *ctx, const struct kind *k, const char *table);
 
-void res_sql_bind(const void *ctx, struct stmt *st, const void *res); /* as insert and update want it */
+void res_sql_bind(const void *ctx, struct stmt *st,
+		  const void *res); /* as insert and update want it */
 void res_sql_bind_key(struct stmt *st, const void *res);
 /* The row under ST as a new resource on CTX. */
 void *res_sql_read(const void *ctx, const struct kind *k, struct stmt *st);

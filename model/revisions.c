@@ -6,7 +6,9 @@
 #include "model/sql_priv.h"
 #include "model/store_priv.h"
 
-enum { AUDIT_NAMES_MAX = 100 };
+enum {
+	AUDIT_NAMES_MAX = 100
+};
 
 int store_head(struct store *s, int64_t *ret, struct err *err)
 {
@@ -22,8 +24,8 @@ int store_head(struct store *s, int64_t *ret, struct err *err)
 }
 
 /* Owner and scope, also of resources whose parent went in the same commit. */
-static int account_of_touched(struct apply *a, const struct strmap *by_name, const struct touched *t,
-			      const char **ret, struct err *err)
+static int account_of_touched(struct apply *a, const struct strmap *by_name,
+			      const struct touched *t, const char **ret, struct err *err)
 {
 	const void *res = t->after ? t->after : t->before;
 	const struct field *parent = kind_parent(t->kind);
@@ -32,7 +34,8 @@ static int account_of_touched(struct apply *a, const struct strmap *by_name, con
 
 	if (r < 0 || *ret || !parent)
 		return r;
-	above = strmap_find(by_name, mem_fmt(a->ctx, "%s/%s", parent->ref->name, field_text(parent, res)));
+	above = strmap_find(by_name,
+			    mem_fmt(a->ctx, "%s/%s", parent->ref->name, field_text(parent, res)));
 	if (above && above->before)
 		r = store_account_of(a->ctx, a->s, above->before, ret, err);
 	return r;
@@ -49,8 +52,10 @@ static int write_changes(struct apply *a, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	struct strmap by_name = STRMAP_ON(a->ctx);
-	int r = sql_get(a->s->db, "INSERT INTO change(rev, seq, op, kind, key, account, scope) VALUES(?,?,?,?,?,?,?)",
-			&st, err);
+	int r = sql_get(
+		a->s->db,
+		"INSERT INTO change(rev, seq, op, kind, key, account, scope) VALUES(?,?,?,?,?,?,?)",
+		&st, err);
 
 	for (size_t i = 0; i < a->touched.n; i++) {
 		struct touched *t = &a->touched.v[i];
@@ -80,10 +85,11 @@ static int write_changes(struct apply *a, struct err *err)
 static int write_revision(struct apply *a, const void *changeset, size_t len, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(a->s->db,
-			"INSERT INTO revision(rev, time, actor, source, message, changes, idempotency, changeset) "
-			"VALUES(?,?,?,?,?,?,?,?)",
-			&st, err);
+	int r = sql_get(
+		a->s->db,
+		"INSERT INTO revision(rev, time, actor, source, message, changes, idempotency, changeset) "
+		"VALUES(?,?,?,?,?,?,?,?)",
+		&st, err);
 
 	if (r < 0)
 		return r;
@@ -102,24 +108,31 @@ static int write_audit(struct apply *a, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	struct buf detail = BUF_ON(a->ctx);
-	int r = sql_get(a->s->db,
-			"INSERT INTO audit(time, actor, source, action, resource, rev, detail) VALUES(?,?,?,'commit',?,?,?)",
-			&st, err);
+	int r = sql_get(
+		a->s->db,
+		"INSERT INTO audit(time, actor, source, action, resource, rev, detail) VALUES(?,?,?,'commit',?,?,?)",
+		&st, err);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < a->touched.n && i < AUDIT_NAMES_MAX; i++) {
 		const struct touched *t = &a->touched.v[i];
 
-		buf_printf(&detail, "%c%s/%s\n", !t->before ? '+' : t->after ? '~' : '-', t->kind->name, t->key);
+		buf_printf(&detail, "%c%s/%s\n",
+			   !t->before ? '+'
+			   : t->after ? '~'
+				      : '-',
+			   t->kind->name, t->key);
 	}
 	if (a->touched.n > AUDIT_NAMES_MAX)
 		buf_printf(&detail, "and %zu more\n", a->touched.n - AUDIT_NAMES_MAX);
 	sql_bind_int(st, 1, a->rev->time);
 	sql_bind_text(st, 2, a->rev->actor);
 	sql_bind_text(st, 3, a->rev->source);
-	sql_bind_text(st, 4, a->touched.n == 1 ? mem_fmt(a->ctx, "%s/%s", a->touched.v[0].kind->name,
-							 a->touched.v[0].key) : NULL);
+	sql_bind_text(st, 4,
+		      a->touched.n == 1 ? mem_fmt(a->ctx, "%s/%s", a->touched.v[0].kind->name,
+						  a->touched.v[0].key)
+					: NULL);
 	sql_bind_int(st, 5, a->rev->rev);
 	sql_bind_text(st, 6, buf_str(&detail));
 	return sql_run(st, err);
@@ -130,12 +143,14 @@ static int problems_error(const struct problems *p, struct err *err)
 	enum err_code code = ERR_INVALID;
 
 	for (size_t i = 0; i < p->n; i++) {
-		if (p->v[i].code == ERR_CONFLICT || p->v[i].code == ERR_NOTFOUND || p->v[i].code == ERR_DENIED)
+		if (p->v[i].code == ERR_CONFLICT || p->v[i].code == ERR_NOTFOUND ||
+		    p->v[i].code == ERR_DENIED)
 			code = p->v[i].code;
 	}
 	if (p->n == 1)
 		return err_set(err, code, "%s: %s", p->v[0].resource, p->v[0].msg);
-	return err_set(err, code, "%zu problems; the first: %s: %s", p->n, p->v[0].resource, p->v[0].msg);
+	return err_set(err, code, "%zu problems; the first: %s: %s", p->n, p->v[0].resource,
+		       p->v[0].msg);
 }
 
 int apply_finish(struct apply *a, struct err *err)
@@ -183,7 +198,8 @@ static void read_revision(const void *ctx, struct stmt *st, struct revision *ret
 
 #define REVISION_COLUMNS "rev, time, actor, source, message, changes, idempotency"
 
-int store_revision(const void *ctx, struct store *s, int64_t rev, struct revision *ret, struct err *err)
+int store_revision(const void *ctx, struct store *s, int64_t rev, struct revision *ret,
+		   struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(s->db, "SELECT " REVISION_COLUMNS " FROM revision WHERE rev=?", &st, err);
@@ -194,24 +210,31 @@ int store_revision(const void *ctx, struct store *s, int64_t rev, struct revisio
 	r = sql_step(st, err);
 	if (r > 0)
 		read_revision(ctx, st, ret);
-	return r < 0 ? r : r == 0 ? err_set(err, ERR_NOTFOUND, "there is no revision %" PRId64, rev) : 0;
+	return r < 0    ? r
+	       : r == 0 ? err_set(err, ERR_NOTFOUND, "there is no revision %" PRId64, rev)
+			: 0;
 }
 
-int store_changes(struct store *s, int64_t from, int64_t to, change_row_fn *fn, void *arg, struct err *err)
+int store_changes(struct store *s, int64_t from, int64_t to, change_row_fn *fn, void *arg,
+		  struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(s->db,
-			"SELECT rev, op, kind, key, account, scope FROM change WHERE rev>? AND rev<=? ORDER BY rev, seq",
-			&st, err);
+	int r = sql_get(
+		s->db,
+		"SELECT rev, op, kind, key, account, scope FROM change WHERE rev>? AND rev<=? ORDER BY rev, seq",
+		&st, err);
 
 	if (r < 0)
 		return r;
 	sql_bind_int(st, 1, from);
 	sql_bind_int(st, 2, to);
 	while ((r = sql_step(st, err)) > 0) {
-		struct change_row row = { .rev = sql_int(st, 0), .op = sql_text(st, 1)[0],
-					  .kind = sql_text(st, 2), .key = sql_text(st, 3),
-					  .account = sql_text(st, 4), .scope = sql_text(st, 5) };
+		struct change_row row = { .rev = sql_int(st, 0),
+					  .op = sql_text(st, 1)[0],
+					  .kind = sql_text(st, 2),
+					  .key = sql_text(st, 3),
+					  .account = sql_text(st, 4),
+					  .scope = sql_text(st, 5) };
 
 		r = fn(&row, arg, err);
 		if (r < 0)
@@ -220,15 +243,16 @@ int store_changes(struct store *s, int64_t from, int64_t to, change_row_fn *fn, 
 	return r;
 }
 
-int store_log(struct store *s, const struct kind *k, const char *key, int64_t max, revision_fn *fn, void *arg,
-	      struct err *err)
+int store_log(struct store *s, const struct kind *k, const char *key, int64_t max, revision_fn *fn,
+	      void *arg, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "log");
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(s->db,
-			k ? "SELECT " REVISION_COLUMNS " FROM revision WHERE rev IN (SELECT rev FROM change "
-			    "WHERE kind=?2 AND key=?3) ORDER BY rev DESC LIMIT ?1" :
-			    "SELECT " REVISION_COLUMNS " FROM revision ORDER BY rev DESC LIMIT ?1",
+			k ? "SELECT " REVISION_COLUMNS
+			    " FROM revision WHERE rev IN (SELECT rev FROM change "
+			    "WHERE kind=?2 AND key=?3) ORDER BY rev DESC LIMIT ?1"
+			  : "SELECT " REVISION_COLUMNS " FROM revision ORDER BY rev DESC LIMIT ?1",
 			&st, err);
 
 	if (r < 0)

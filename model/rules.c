@@ -18,10 +18,11 @@ struct subject {
 	const char *account; /* its owner, or NULL */
 };
 
-static void complain(const struct subject *s, enum err_code code, const char *field, const char *fmt, ...)
-	format_(4, 5);
+static void complain(const struct subject *s, enum err_code code, const char *field,
+		     const char *fmt, ...) format_(4, 5);
 
-static void complain(const struct subject *s, enum err_code code, const char *field, const char *fmt, ...)
+static void complain(const struct subject *s, enum err_code code, const char *field,
+		     const char *fmt, ...)
 {
 	va_list ap;
 	char *msg;
@@ -29,11 +30,13 @@ static void complain(const struct subject *s, enum err_code code, const char *fi
 	va_start(ap, fmt);
 	msg = talloc_vasprintf(s->a->ctx, fmt, ap);
 	va_end(ap);
-	problem_add(s->a->problems, s->t->change, code, res_name(s->a->ctx, s->res), field, "%s", msg);
+	problem_add(s->a->problems, s->t->change, code, res_name(s->a->ctx, s->res), field, "%s",
+		    msg);
 }
 
 /* 1 and the resource, 0 when there is none. */
-static int look_up(const struct subject *s, const struct kind *k, const char *key, void *ret, struct err *err)
+static int look_up(const struct subject *s, const struct kind *k, const char *key, void *ret,
+		   struct err *err)
 {
 	int r = store_get(s->a->ctx, s->a->s, k, key, ret, err);
 
@@ -83,11 +86,13 @@ static int check_ref(const struct subject *s, const struct field *f, struct err 
 		return r;
 	if (!target) {
 		*strmap_slot(&s->a->checked, mem_fmt(s->a->ctx, "ref %s/%s %s", f->ref->name, key,
-						     s->account ? s->account : "")) = NULL; /* ask again: each one is told */
-		complain(s, ERR_INVALID, what, "%s: there is no %s \"%s\"", f->name, f->ref->name, key);
+						     s->account ? s->account : "")) =
+			NULL; /* ask again: each one is told */
+		complain(s, ERR_INVALID, what, "%s: there is no %s \"%s\"", f->name, f->ref->name,
+			 key);
 	} else if (owner && s->account && strcmp(owner, s->account) != 0) {
-		complain(s, ERR_DENIED, what, "%s: the %s \"%s\" does not belong to account %s", f->name,
-			 f->ref->name, key, s->account);
+		complain(s, ERR_DENIED, what, "%s: the %s \"%s\" does not belong to account %s",
+			 f->name, f->ref->name, key, s->account);
 	}
 	return 0;
 }
@@ -123,9 +128,12 @@ static int check_referrers(struct apply *a, const struct touched *t, struct err 
 			if (r < 0)
 				return r;
 			if (n > 0)
-				problem_add(a->problems, t->change, ERR_CONFLICT, mem_fmt(a->ctx, "%s/%s", t->kind->name, t->key),
-					    NULL, "cannot be deleted: %s needs it%s", res_name(a->ctx, first),
-					    n > 1 ? mem_fmt(a->ctx, ", and %" PRId64 " more", n - 1) : "");
+				problem_add(a->problems, t->change, ERR_CONFLICT,
+					    mem_fmt(a->ctx, "%s/%s", t->kind->name, t->key), NULL,
+					    "cannot be deleted: %s needs it%s",
+					    res_name(a->ctx, first),
+					    n > 1 ? mem_fmt(a->ctx, ", and %" PRId64 " more", n - 1)
+						  : "");
 		}
 	}
 	return 0;
@@ -134,7 +142,8 @@ static int check_referrers(struct apply *a, const struct touched *t, struct err 
 /* Names that belong to somebody */
 
 /* A name below another tenant's domain or zone would be taken out of his hands. */
-static int check_foreign_parent(const struct subject *s, const char *name, bool *ret_has_parent, struct err *err)
+static int check_foreign_parent(const struct subject *s, const char *name, bool *ret_has_parent,
+				struct err *err)
 {
 	static const struct kind *const owners[] = { &kind_domain, &kind_zone };
 
@@ -152,8 +161,10 @@ static int check_foreign_parent(const struct subject *s, const char *name, bool 
 			if (!owner)
 				continue;
 			if (strcmp(owner, s->account) != 0) {
-				complain(s, ERR_DENIED, NULL, "the name lies below \"%s\", which belongs to another account",
-					 dot + 1);
+				complain(
+					s, ERR_DENIED, NULL,
+					"the name lies below \"%s\", which belongs to another account",
+					dot + 1);
 				return 0;
 			}
 			*ret_has_parent = true;
@@ -169,7 +180,8 @@ static bool is_beneath(const char *path, const char *folder)
 	return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
-static int check_in_home(const struct subject *s, const char *field, const char *path, struct err *err)
+static int check_in_home(const struct subject *s, const char *field, const char *path,
+			 struct err *err)
 {
 	struct account *a;
 	int r;
@@ -178,8 +190,8 @@ static int check_in_home(const struct subject *s, const char *field, const char 
 		return 0;
 	r = look_up(s, &kind_account, s->account, &a, err);
 	if (r > 0 && !is_beneath(path, account_home(s->a->ctx, a)))
-		complain(s, ERR_INVALID, field, "%s: \"%s\" must lie in the account's home %s", field, path,
-			 account_home(s->a->ctx, a));
+		complain(s, ERR_INVALID, field, "%s: \"%s\" must lie in the account's home %s",
+			 field, path, account_home(s->a->ctx, a));
 	return r < 0 ? r : 0;
 }
 
@@ -191,12 +203,16 @@ static int check_www_claim(const struct subject *s, const struct domain *d, stru
 	if (d->www) {
 		r = look_up(s, &kind_domain, mem_fmt(s->a->ctx, "www.%s", d->name), &other, err);
 		if (r > 0)
-			complain(s, ERR_CONFLICT, "www", "www: \"www.%s\" is a domain of its own; set www to false here", d->name);
+			complain(s, ERR_CONFLICT, "www",
+				 "www: \"www.%s\" is a domain of its own; set www to false here",
+				 d->name);
 	}
 	if (r >= 0 && strncmp(d->name, "www.", 4) == 0) {
 		r = look_up(s, &kind_domain, d->name + 4, &other, err);
 		if (r > 0 && other->www)
-			complain(s, ERR_CONFLICT, NULL, "domain \"%s\" answers to this name already (its field www)", d->name + 4);
+			complain(s, ERR_CONFLICT, NULL,
+				 "domain \"%s\" answers to this name already (its field www)",
+				 d->name + 4);
 	}
 	return r < 0 ? r : 0;
 }
@@ -210,10 +226,12 @@ static int check_one_primary(const struct subject *s, struct err *err)
 
 	if (!is(d->type, "primary"))
 		return 0;
-	r = cursor_open(s->a->ctx, s->a->s, &kind_domain, kind_parent(&kind_domain), d->account, &c, err);
+	r = cursor_open(s->a->ctx, s->a->s, &kind_domain, kind_parent(&kind_domain), d->account, &c,
+			err);
 	while (r >= 0 && (r = cursor_next(s->a->ctx, c, &other, err)) > 0) {
 		if (is(other->type, "primary") && strcmp(other->name, d->name) != 0)
-			complain(s, ERR_CONFLICT, "type", "type: account %s has its primary domain already: \"%s\"",
+			complain(s, ERR_CONFLICT, "type",
+				 "type: account %s has its primary domain already: \"%s\"",
 				 d->account, other->name);
 	}
 	return r;
@@ -227,8 +245,10 @@ static int rule_domain(const struct subject *s, struct err *err)
 	int r = check_foreign_parent(s, d->name, &has_parent, err);
 
 	if (r >= 0 && is(d->type, "subdomain") && !has_parent)
-		complain(s, ERR_INVALID, "type", "type: a subdomain lies below a domain of the same account; account %s has none above \"%s\"",
-			 d->account, d->name);
+		complain(
+			s, ERR_INVALID, "type",
+			"type: a subdomain lies below a domain of the same account; account %s has none above \"%s\"",
+			d->account, d->name);
 	if (r >= 0)
 		r = check_www_claim(s, d, err);
 	if (r >= 0)
@@ -238,7 +258,8 @@ static int rule_domain(const struct subject *s, struct err *err)
 	if (r >= 0 && d->target) {
 		r = look_up(s, &kind_domain, d->target, &target, err);
 		if (r > 0 && (is(target->type, "alias") || is(target->type, "redirect")))
-			complain(s, ERR_INVALID, "target", "target: \"%s\" is itself of type %s; name the site it leads to",
+			complain(s, ERR_INVALID, "target",
+				 "target: \"%s\" is itself of type %s; name the site it leads to",
 				 d->target, target->type);
 	}
 	return r < 0 ? r : 0;
@@ -252,7 +273,8 @@ static int rule_ftp(const struct subject *s, struct err *err)
 static int check_prefix(const struct subject *s, const char *name)
 {
 	if (strncmp(name, s->account, strlen(s->account)) != 0 || name[strlen(s->account)] != '_')
-		complain(s, ERR_INVALID, "name", "name: \"%s\" must begin with \"%s_\"", name, s->account);
+		complain(s, ERR_INVALID, "name", "name: \"%s\" must begin with \"%s_\"", name,
+			 s->account);
 	return 0;
 }
 
@@ -272,7 +294,8 @@ static int rule_database_user(const struct subject *s, struct err *err)
 
 		r = look_up(s, &kind_database, u->databases.v[i], &d, err);
 		if (r >= 0 && (!d || strcmp(d->account, s->account) != 0))
-			complain(s, ERR_INVALID, "databases", "databases: account %s has no database \"%s\"", s->account,
+			complain(s, ERR_INVALID, "databases",
+				 "databases: account %s has no database \"%s\"", s->account,
 				 u->databases.v[i]);
 	}
 	return r < 0 ? r : 0;
@@ -287,12 +310,14 @@ static int rule_zone(const struct subject *s, struct err *err)
 	return check_foreign_parent(s, ((const struct zone *)s->res)->name, &has_parent, err);
 }
 
-static int same_name(const struct subject *s, const struct record *rec, int64_t *ret_cnames, int64_t *ret_all,
-		     struct err *err)
+static int same_name(const struct subject *s, const struct record *rec, int64_t *ret_cnames,
+		     int64_t *ret_all, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(store_sql(s->a->s),
-			"SELECT count(*), coalesce(sum(type='CNAME'), 0) FROM record WHERE zone=? AND name=?", &st, err);
+	int r = sql_get(
+		store_sql(s->a->s),
+		"SELECT count(*), coalesce(sum(type='CNAME'), 0) FROM record WHERE zone=? AND name=?",
+		&st, err);
 
 	if (r < 0)
 		return r;
@@ -323,14 +348,19 @@ static int check_ns_address(const struct subject *s, const struct record *rec, s
 		return 0;
 	if (rdata_name_canon(s->a->ctx, rec->zone, target, &owner, &ignored) < 0)
 		return 0;
-	r = sql_get(store_sql(s->a->s), "SELECT 1 FROM record WHERE zone=? AND name=? AND type IN ('A','AAAA')", &st, err);
+	r = sql_get(store_sql(s->a->s),
+		    "SELECT 1 FROM record WHERE zone=? AND name=? AND type IN ('A','AAAA')", &st,
+		    err);
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, rec->zone);
 	sql_bind_text(st, 2, owner);
 	r = sql_step(st, err);
 	if (r == 0)
-		complain(s, ERR_INVALID, "value", "value: name server \"%s\" lies in this zone, so it needs an A or AAAA record here", target);
+		complain(
+			s, ERR_INVALID, "value",
+			"value: name server \"%s\" lies in this zone, so it needs an A or AAAA record here",
+			target);
 	return r < 0 ? r : 0;
 }
 
@@ -346,10 +376,15 @@ static int rule_record(const struct subject *s, struct err *err)
 	if (r < 0)
 		return r;
 	if (cnames > 0 && is(rec->name, "@"))
-		complain(s, ERR_INVALID, "type", "type: a CNAME cannot stand at the zone's own name (RFC 1912, 2.4); use A and AAAA");
+		complain(
+			s, ERR_INVALID, "type",
+			"type: a CNAME cannot stand at the zone's own name (RFC 1912, 2.4); use A and AAAA");
 	else if (cnames > 0 && all > 1)
-		complain(s, ERR_INVALID, "type", "type: a CNAME stands alone at its name (RFC 1034, 3.6.2), and \"%s\" has %" PRId64 " records",
-			 rec->name, all);
+		complain(
+			s, ERR_INVALID, "type",
+			"type: a CNAME stands alone at its name (RFC 1034, 3.6.2), and \"%s\" has %" PRId64
+			" records",
+			rec->name, all);
 	return check_ns_address(s, rec, err);
 }
 
@@ -387,7 +422,9 @@ static int rule_forwarder(const struct subject *s, struct err *err)
 	if (strcmp(f->source, f->destination) == 0) {
 		r = look_up(s, &kind_mailbox, f->source, &mailbox, err);
 		if (r == 0)
-			complain(s, ERR_INVALID, "destination", "destination: forwards to itself, and there is no mailbox of that address");
+			complain(
+				s, ERR_INVALID, "destination",
+				"destination: forwards to itself, and there is no mailbox of that address");
 		return r < 0 ? r : 0;
 	}
 	*strmap_slot(&seen, f->destination) = s->a;
@@ -395,12 +432,15 @@ static int rule_forwarder(const struct subject *s, struct err *err)
 		cleanup_(mem_freep) struct cursor *c = NULL;
 		struct forwarder *next;
 
-		r = cursor_open(s->a->ctx, s->a->s, &kind_forwarder, kind_field(&kind_forwarder, "source"),
-				seen.entries[i].key, &c, err);
+		r = cursor_open(s->a->ctx, s->a->s, &kind_forwarder,
+				kind_field(&kind_forwarder, "source"), seen.entries[i].key, &c,
+				err);
 		while (r >= 0 && (r = cursor_next(s->a->ctx, c, &next, err)) > 0) {
 			if (strcmp(next->destination, f->source) == 0)
-				complain(s, ERR_INVALID, "destination", "destination: the mail would come back: \"%s\" forwards to \"%s\" again",
-					 next->source, f->source);
+				complain(
+					s, ERR_INVALID, "destination",
+					"destination: the mail would come back: \"%s\" forwards to \"%s\" again",
+					next->source, f->source);
 			else if (strcmp(next->source, next->destination) != 0)
 				*strmap_slot(&seen, next->destination) = s->a;
 		}
@@ -441,8 +481,8 @@ static bool counts(const struct limit *l, const void *res)
 	return false;
 }
 
-static int count_of(const struct subject *s, const struct limit *l, const char *account, int64_t *ret,
-		    struct err *err)
+static int count_of(const struct subject *s, const struct limit *l, const char *account,
+		    int64_t *ret, struct err *err)
 {
 	cleanup_(mem_freep) struct cursor *c = NULL;
 	void *res;
@@ -457,14 +497,16 @@ static int count_of(const struct subject *s, const struct limit *l, const char *
 	return r;
 }
 
-static int check_limit(const struct subject *s, const struct limit *l, const struct account *a, struct err *err)
+static int check_limit(const struct subject *s, const struct limit *l, const struct account *a,
+		       struct err *err)
 {
 	struct package *p;
 	int64_t max;
 	int64_t n;
 	int r;
 
-	if (!a->package || !first_time(s->a, mem_fmt(s->a->ctx, "limit %s %s", l->field, a->username)))
+	if (!a->package ||
+	    !first_time(s->a, mem_fmt(s->a->ctx, "limit %s %s", l->field, a->username)))
 		return 0;
 	r = look_up(s, &kind_package, a->package, &p, err);
 	if (r <= 0)
@@ -474,7 +516,8 @@ static int check_limit(const struct subject *s, const struct limit *l, const str
 		return 0;
 	r = count_of(s, l, a->username, &n, err);
 	if (r >= 0 && n > max)
-		complain(s, ERR_DENIED, NULL, "package \"%s\" allows %" PRId64 " %s, and account %s would have %" PRId64,
+		complain(s, ERR_DENIED, NULL,
+			 "package \"%s\" allows %" PRId64 " %s, and account %s would have %" PRId64,
 			 p->name, max, l->what, a->username, n);
 	return r;
 }
@@ -514,9 +557,10 @@ static const struct {
 	const struct kind *kind;
 	int (*check)(const struct subject *s, struct err *err);
 } rules[] = {
-	{ &kind_account, rule_account },   { &kind_domain, rule_domain },       { &kind_zone, rule_zone },
-	{ &kind_record, rule_record },     { &kind_forwarder, rule_forwarder }, { &kind_ftp_account, rule_ftp },
-	{ &kind_database, rule_database }, { &kind_database_user, rule_database_user },
+	{ &kind_account, rule_account },     { &kind_domain, rule_domain },
+	{ &kind_zone, rule_zone },           { &kind_record, rule_record },
+	{ &kind_forwarder, rule_forwarder }, { &kind_ftp_account, rule_ftp },
+	{ &kind_database, rule_database },   { &kind_database_user, rule_database_user },
 };
 
 static int check_after(struct apply *a, const struct touched *t, struct err *err)

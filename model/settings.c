@@ -23,7 +23,8 @@ const struct setting_row settings[] = {
 	{ "dns_server", "bind9", NULL, dns_servers, 0, 0, "Name server that serves the zones." },
 	{ "drift_policy", "heal", NULL, drift_policies, 0, 0,
 	  "What happens to a file of ours that somebody edited: heal writes ours again (theirs is kept in history), report only says so." },
-	{ "home_base", "/home", canon_absfile, NULL, 0, 0, "Folder in which the homes of new accounts lie." },
+	{ "home_base", "/home", canon_absfile, NULL, 0, 0,
+	  "Folder in which the homes of new accounts lie." },
 	{ "mail_hostname", "localhost.localdomain", canon_host, NULL, 0, 0,
 	  "Name the mail server gives itself." },
 	{ "mail_server", "postfix-dovecot", NULL, mail_servers, 0, 0, "Mail server." },
@@ -72,7 +73,8 @@ static int unknown(const char *name, struct err *err)
 		      best ? "; did you mean \"" : "", best ? best : "", best ? "\"?" : "");
 }
 
-static int in_choices(const void *ctx, const struct setting_row *row, const char *value, struct err *err)
+static int in_choices(const void *ctx, const struct setting_row *row, const char *value,
+		      struct err *err)
 {
 	struct buf b = BUF_ON(ctx);
 
@@ -82,7 +84,7 @@ static int in_choices(const void *ctx, const struct setting_row *row, const char
 		buf_printf(&b, "%s%s", i ? ", " : "", row->choices[i]);
 	}
 	return err_set(err, ERR_INVALID, "%s: found %s, allowed is one of %s", row->name,
-		       text_quote(ctx, value), buf_str(&b));
+		       text_quoted(value).s, buf_str(&b));
 }
 
 static int in_range(const void *ctx, const struct setting_row *row, const char *value,
@@ -94,13 +96,15 @@ static int in_range(const void *ctx, const struct setting_row *row, const char *
 	errno = 0;
 	num = strtoll(value, &end, 10);
 	if (errno || end == value || *end || num < row->min || num > row->max)
-		return err_set(err, ERR_INVALID, "%s: found %s, allowed is an integer from %" PRId64
-			       " to %" PRId64, row->name, text_quote(ctx, value), row->min, row->max);
+		return err_set(err, ERR_INVALID,
+			       "%s: found %s, allowed is an integer from %" PRId64 " to %" PRId64,
+			       row->name, text_quoted(value).s, row->min, row->max);
 	*ret = mem_fmt(ctx, "%" PRId64, num);
 	return 0;
 }
 
-int setting_canon(const void *ctx, const char *name, const char *value, const char **ret, struct err *err)
+int setting_canon(const void *ctx, const char *name, const char *value, const char **ret,
+		  struct err *err)
 {
 	const struct setting_row *row = setting_find(name);
 	int r;

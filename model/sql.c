@@ -41,10 +41,14 @@ int sql_fail(struct sql *db, struct err *err, const char *what)
 
 	switch (rc) {
 	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return err_set(err, ERR_BUSY, "%s: the database is locked by another process", what);
+	case SQLITE_LOCKED:
+		return err_set(err, ERR_BUSY, "%s: the database is locked by another process",
+			       what);
 	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB: return err_set(err, ERR_CORRUPT, "%s: %s", what, sqlite3_errmsg(db->handle));
-	case SQLITE_CONSTRAINT: return err_set(err, ERR_CONFLICT, "%s: %s", what, sqlite3_errmsg(db->handle));
+	case SQLITE_NOTADB:
+		return err_set(err, ERR_CORRUPT, "%s: %s", what, sqlite3_errmsg(db->handle));
+	case SQLITE_CONSTRAINT:
+		return err_set(err, ERR_CONFLICT, "%s: %s", what, sqlite3_errmsg(db->handle));
 	default: return err_set(err, ERR_SYSTEM, "%s: %s", what, sqlite3_errmsg(db->handle));
 	}
 }
@@ -71,8 +75,10 @@ int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret
 	if (!(flags & SQL_READONLY)) {
 		r = sql_exec(db, "PRAGMA journal_mode=WAL", err);
 		if (r >= 0)
-			r = sql_exec(db, flags & SQL_DURABLE ? "PRAGMA synchronous=FULL" :
-							       "PRAGMA synchronous=NORMAL", err);
+			r = sql_exec(db,
+				     flags & SQL_DURABLE ? "PRAGMA synchronous=FULL"
+							 : "PRAGMA synchronous=NORMAL",
+				     err);
 	}
 	if (r >= 0)
 		r = sql_exec(db, "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192", err);
@@ -109,7 +115,8 @@ int sql_get(struct sql *db, const char *text, struct stmt **ret, struct err *err
 	st = mem_new(db, struct stmt);
 	st->db = db;
 	st->text = text;
-	if (sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &st->st, NULL) != SQLITE_OK) {
+	if (sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &st->st, NULL) !=
+	    SQLITE_OK) {
 		(void)talloc_free(st);
 		return sql_fail(db, err, "database statement");
 	}
@@ -146,13 +153,14 @@ void sql_bind_int(struct stmt *st, int col, int64_t num)
 
 void sql_bind_text(struct stmt *st, int col, const char *s)
 {
-	must(s ? sqlite3_bind_text(st->st, col, s, -1, SQLITE_STATIC) : sqlite3_bind_null(st->st, col));
+	must(s ? sqlite3_bind_text(st->st, col, s, -1, SQLITE_STATIC)
+	       : sqlite3_bind_null(st->st, col));
 }
 
 void sql_bind_blob(struct stmt *st, int col, const void *data, size_t len)
 {
-	must(data ? sqlite3_bind_blob64(st->st, col, data, len, SQLITE_STATIC) :
-		    sqlite3_bind_null(st->st, col));
+	must(data ? sqlite3_bind_blob64(st->st, col, data, len, SQLITE_STATIC)
+		  : sqlite3_bind_null(st->st, col));
 }
 
 int sql_step(struct stmt *st, struct err *err)
@@ -224,8 +232,8 @@ void sql_rollback(struct sql *db)
 {
 	struct err ignored = ERR_INIT;
 
-	if (sql_in_txn(db))
-		(void)sql_exec(db, "ROLLBACK", &ignored); /* nothing is lost: the connection ends it anyway */
+	if (sql_in_txn(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
+		return; /* nothing is lost: the connection ends it anyway */
 }
 
 bool sql_in_txn(struct sql *db)

@@ -20,7 +20,7 @@ struct sql;
 struct stmt;
 
 enum sql_flags {
-	SQL_DURABLE = 1 << 0,  /* synchronous=FULL: a commit survives a power cut */
+	SQL_DURABLE = 1 << 0, /* synchronous=FULL: a commit survives a power cut */
 	SQL_READONLY = 1 << 1,
 	SQL_CREATE = 1 << 2,
 };
@@ -33,8 +33,9 @@ int sql_exec(struct sql *db, const char *text, struct err *err) must_check;
 int sql_get(struct sql *db, const char *text, struct stmt **ret, struct err *err) must_check;
 void sql_done(struct stmt **st); /* resets and gives back */
 
-void sql_bind_int(struct stmt *st, int col, int64_t num);    /* columns from 1 */
-void sql_bind_text(struct stmt *st, int col, const char *s); /* NULL binds NULL; S lives until sql_done */
+void sql_bind_int(struct stmt *st, int col, int64_t num); /* columns from 1 */
+void sql_bind_text(struct stmt *st, int col,
+		   const char *s); /* NULL binds NULL; S lives until sql_done */
 void sql_bind_blob(struct stmt *st, int col, const void *data, size_t len);
 /* 1: a row; 0: no more; or an error. */
 int sql_step(struct stmt *st, struct err *err) must_check;

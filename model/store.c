@@ -60,10 +60,11 @@ static int migrate(struct store *s, bool readonly, struct err *err)
 	if (version == SCHEMA_VERSION)
 		return 0;
 	if (version > SCHEMA_VERSION)
-		return err_set(err, ERR_CONFLICT,
-			       "model.db has schema version %lld; this program knows versions up to %d: "
-			       "install the newer NovaCPX again",
-			       (long long)version, SCHEMA_VERSION);
+		return err_set(
+			err, ERR_CONFLICT,
+			"model.db has schema version %lld; this program knows versions up to %d: "
+			"install the newer NovaCPX again",
+			(long long)version, SCHEMA_VERSION);
 	if (readonly)
 		return err_set(err, ERR_NOTFOUND, "model.db has no tables yet");
 	r = sql_begin(s->db, err);
@@ -96,7 +97,8 @@ static void make_statements(struct store *s)
 	}
 }
 
-int store_open(const void *ctx, const char *path, bool readonly, struct store **ret, struct err *err)
+int store_open(const void *ctx, const char *path, bool readonly, struct store **ret,
+	       struct err *err)
 {
 	struct store *s = mem_new(ctx, struct store);
 	int r;
@@ -125,8 +127,8 @@ static void give(void *ret_res, void *res)
 	memcpy(ret_res, &res, sizeof(res));
 }
 
-static int get_one(const void *ctx, struct store *s, const struct kind *k, struct stmt *st, void *ret_res,
-		   struct err *err)
+static int get_one(const void *ctx, struct store *s, const struct kind *k, struct stmt *st,
+		   void *ret_res, struct err *err)
 {
 	int r = sql_step(st, err);
 
@@ -136,8 +138,8 @@ static int get_one(const void *ctx, struct store *s, const struct kind *k, struc
 	return r < 0 ? r : r == 0 ? -(int)ERR_NOTFOUND : 0;
 }
 
-int store_get(const void *ctx, struct store *s, const struct kind *k, const char *key, void *ret_res,
-	      struct err *err)
+int store_get(const void *ctx, struct store *s, const struct kind *k, const char *key,
+	      void *ret_res, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "key");
 	cleanup_(sql_done) struct stmt *st = NULL;
@@ -168,7 +170,8 @@ int store_get_id(const void *ctx, struct store *s, const struct kind *k, int64_t
 	sql_bind_int(st, 1, id);
 	r = get_one(ctx, s, k, st, ret_res, err);
 	if (r == -ERR_NOTFOUND)
-		return err_set(err, ERR_NOTFOUND, "there is no %s with id %lld", k->name, (long long)id);
+		return err_set(err, ERR_NOTFOUND, "there is no %s with id %lld", k->name,
+			       (long long)id);
 	return r;
 }
 
@@ -225,19 +228,19 @@ int cursor_open(const void *ctx, struct store *s, const struct kind *k, const st
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "cursor");
 	const char *select = s->sql[kind_index(k)].select_all;
 	const char *order = res_sql_order(tmp, k);
-	char *text = field ? mem_fmt(tmp, "%s WHERE \"%s\"=?%s", select, field->name, order) :
-			     mem_fmt(tmp, "%s%s", select, order);
+	char *text = field ? mem_fmt(tmp, "%s WHERE \"%s\"=?%s", select, field->name, order)
+			   : mem_fmt(tmp, "%s%s", select, order);
 
 	return open_cursor(ctx, s, k, text, field ? value : NULL, ret, err);
 }
 
-int cursor_open_by(const void *ctx, struct store *s, const struct kind *k, const struct field *order_by,
-		   struct cursor **ret, struct err *err)
+int cursor_open_by(const void *ctx, struct store *s, const struct kind *k,
+		   const struct field *order_by, struct cursor **ret, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "cursor");
 	const char *order = res_sql_order(tmp, k);
-	char *text = mem_fmt(tmp, "%s ORDER BY \"%s\", %s", s->sql[kind_index(k)].select_all, order_by->name,
-			     order + strlen(" ORDER BY "));
+	char *text = mem_fmt(tmp, "%s ORDER BY \"%s\", %s", s->sql[kind_index(k)].select_all,
+			     order_by->name, order + strlen(" ORDER BY "));
 
 	return open_cursor(ctx, s, k, text, NULL, ret, err);
 }
@@ -256,8 +259,9 @@ int store_count(struct store *s, const struct kind *k, const struct field *field
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "count");
-	char *text = field ? mem_fmt(tmp, "SELECT count(*) FROM \"%s\" WHERE \"%s\"=?", k->name, field->name) :
-			     mem_fmt(tmp, "SELECT count(*) FROM \"%s\"", k->name);
+	char *text = field ? mem_fmt(tmp, "SELECT count(*) FROM \"%s\" WHERE \"%s\"=?", k->name,
+				     field->name)
+			   : mem_fmt(tmp, "SELECT count(*) FROM \"%s\"", k->name);
 	int r = sql_get(s->db, kept(s, text), &st, err);
 
 	if (r < 0)
@@ -284,7 +288,8 @@ void store_rollback(struct store *s)
 	sql_rollback(s->db);
 }
 
-int store_account_of(const void *ctx, struct store *s, const void *res, const char **ret, struct err *err)
+int store_account_of(const void *ctx, struct store *s, const void *res, const char **ret,
+		     struct err *err)
 {
 	const struct kind *k = ((const struct res *)res)->kind;
 	const struct field *parent = kind_parent(k);
@@ -307,5 +312,7 @@ int store_account_of(const void *ctx, struct store *s, const void *res, const ch
 		err_clear(err);
 		return 0;
 	}
-	return r < 0 ? r : store_account_of(ctx, s, above, ret, err); /* NOLINT(misc-no-recursion): parents are few */
+	return r < 0 ? r
+		     : store_account_of(ctx, s, above, ret,
+					err); /* NOLINT(misc-no-recursion): parents are few */
 }

@@ -20,7 +20,9 @@
 
 struct store;
 
-enum { SCHEMA_VERSION = 1 };
+enum {
+	SCHEMA_VERSION = 1
+};
 
 /* Opens PATH, creating or migrating it unless READONLY. Refuses a newer schema. */
 int store_open(const void *ctx, const char *path, bool readonly, struct store **ret,
@@ -30,8 +32,8 @@ struct sql *store_sql(struct store *s);
 /* Reading */
 
 /* The resource named by KEY (parts joined by '/'); -ERR_NOTFOUND. */
-int store_get(const void *ctx, struct store *s, const struct kind *k, const char *key, void *ret_res,
-	      struct err *err) must_check;
+int store_get(const void *ctx, struct store *s, const struct kind *k, const char *key,
+	      void *ret_res, struct err *err) must_check;
 int store_get_id(const void *ctx, struct store *s, const struct kind *k, int64_t id, void *ret_res,
 		 struct err *err) must_check;
 
@@ -41,8 +43,8 @@ struct cursor;
 int cursor_open(const void *ctx, struct store *s, const struct kind *k, const struct field *field,
 		const char *value, struct cursor **ret, struct err *err) must_check;
 /* In the order of ORDER_BY, a field, from the first: for merging kinds scope by scope. */
-int cursor_open_by(const void *ctx, struct store *s, const struct kind *k, const struct field *order_by,
-		   struct cursor **ret, struct err *err) must_check;
+int cursor_open_by(const void *ctx, struct store *s, const struct kind *k,
+		   const struct field *order_by, struct cursor **ret, struct err *err) must_check;
 /* 1 and a new resource on CTX, or 0 at the end. */
 int cursor_next(const void *ctx, struct cursor *c, void *ret_res, struct err *err) must_check;
 int store_count(struct store *s, const struct kind *k, const struct field *field, const char *value,
@@ -50,14 +52,17 @@ int store_count(struct store *s, const struct kind *k, const struct field *field
 
 /* Change sets */
 
-enum change_op { CHANGE_PUT, CHANGE_DELETE };
+enum change_op {
+	CHANGE_PUT,
+	CHANGE_DELETE
+};
 
 struct change {
 	enum change_op op;
-	void *res;     /* PUT: fields in `set` count; DELETE: key or id */
-	uint64_t set;  /* bit i: field i was given */
-	bool full;     /* PUT: fields not given go back to their defaults (never secrets) */
-	int where;     /* the caller's own number, to find the source line again */
+	void *res;    /* PUT: fields in `set` count; DELETE: key or id */
+	uint64_t set; /* bit i: field i was given */
+	bool full;    /* PUT: fields not given go back to their defaults (never secrets) */
+	int where;    /* the caller's own number, to find the source line again */
 };
 
 struct changeset {
@@ -72,10 +77,10 @@ int change_set(const void *ctx, struct change *c, const struct field *f, const s
 	       struct err *err) must_check;
 
 struct problem {
-	size_t change;    /* index in the change set */
+	size_t change; /* index in the change set */
 	enum err_code code;
-	char *resource;   /* "domain/a.example" */
-	char *field;      /* "document_root", or NULL: the resource as such */
+	char *resource; /* "domain/a.example" */
+	char *field;    /* "document_root", or NULL: the resource as such */
 	char *msg;
 };
 

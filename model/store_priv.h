@@ -21,7 +21,7 @@ struct apply {
 	struct problems *problems;
 	struct touched_list touched;
 	struct strmap checked; /* what the rules have looked at once */
-	bool restores; /* revert or rollback: dropped secrets come back */
+	bool restores;         /* revert or rollback: dropped secrets come back */
 	struct sqlite3_session *session;
 };
 

@@ -12,11 +12,14 @@
 #include "model/sql_priv.h"
 #include "model/store_priv.h"
 
-enum { COL_ID = 0, COL_REV = 1 };
+enum {
+	COL_ID = 0,
+	COL_REV = 1
+};
 
 struct undo {
 	struct apply a;
-	int64_t revision; /* the one being undone */
+	int64_t revision;   /* the one being undone */
 	struct strmap rows; /* "kind:id" → struct row */
 };
 
@@ -43,7 +46,9 @@ static int load_changeset(struct undo *u, void **ret, int *ret_len, struct err *
 		return err_set(err, ERR_NOTFOUND, "there is no revision %" PRId64, u->revision);
 	blob = sql_blob(st, 0, &len);
 	if (sqlite3changeset_invert((int)len, blob, ret_len, ret) != SQLITE_OK)
-		return err_set(err, ERR_CORRUPT, "revision %" PRId64 ": its changeset cannot be inverted", u->revision);
+		return err_set(err, ERR_CORRUPT,
+			       "revision %" PRId64 ": its changeset cannot be inverted",
+			       u->revision);
 	return 0;
 }
 
@@ -54,7 +59,8 @@ static int note_rows(struct undo *u, void *changeset, int len, struct err *err)
 	int r = 0;
 
 	if (sqlite3changeset_start(&it, len, changeset) != SQLITE_OK)
-		return err_set(err, ERR_CORRUPT, "revision %" PRId64 ": unreadable changeset", u->revision);
+		return err_set(err, ERR_CORRUPT, "revision %" PRId64 ": unreadable changeset",
+			       u->revision);
 	while (r >= 0 && sqlite3changeset_next(it) == SQLITE_ROW) {
 		const char *table;
 		int columns;
@@ -65,12 +71,16 @@ static int note_rows(struct undo *u, void *changeset, int len, struct err *err)
 		void **slot;
 
 		(void)sqlite3changeset_op(it, &table, &columns, &op, &indirect);
-		(void)(op == SQLITE_INSERT ? sqlite3changeset_new(it, COL_ID, &id) : sqlite3changeset_old(it, COL_ID, &id));
+		(void)(op == SQLITE_INSERT ? sqlite3changeset_new(it, COL_ID, &id)
+					   : sqlite3changeset_old(it, COL_ID, &id));
 		if (!id || !kind_find(table)) {
-			r = err_set(err, ERR_CORRUPT, "revision %" PRId64 ": unknown table in its changeset", u->revision);
+			r = err_set(err, ERR_CORRUPT,
+				    "revision %" PRId64 ": unknown table in its changeset",
+				    u->revision);
 			break;
 		}
-		slot = strmap_slot(&u->rows, mem_fmt(u->a.ctx, "%s:%lld", table, sqlite3_value_int64(id)));
+		slot = strmap_slot(&u->rows,
+				   mem_fmt(u->a.ctx, "%s:%lld", table, sqlite3_value_int64(id)));
 		if (*slot)
 			continue;
 		row = mem_new(u->a.ctx, struct row);
@@ -98,7 +108,8 @@ static bool value_same(sqlite3_value *a, sqlite3_value *b)
 	if (type == SQLITE_NULL)
 		return true;
 	return sqlite3_value_bytes(a) == sqlite3_value_bytes(b) &&
-	       memcmp(sqlite3_value_blob(a), sqlite3_value_blob(b), (size_t)sqlite3_value_bytes(a)) == 0;
+	       memcmp(sqlite3_value_blob(a), sqlite3_value_blob(b),
+		      (size_t)sqlite3_value_bytes(a)) == 0;
 }
 
 static bool only_rev_differs(sqlite3_changeset_iter *it, int columns)
@@ -111,7 +122,8 @@ static bool only_rev_differs(sqlite3_changeset_iter *it, int columns)
 			continue;
 		if (sqlite3changeset_old(it, i, &was) != SQLITE_OK || !was)
 			continue;
-		if (sqlite3changeset_conflict(it, i, &now) != SQLITE_OK || !now || !value_same(was, now))
+		if (sqlite3changeset_conflict(it, i, &now) != SQLITE_OK || !now ||
+		    !value_same(was, now))
 			return false;
 	}
 	return true;
@@ -121,15 +133,18 @@ static int64_t pk_of(sqlite3_changeset_iter *it, int op)
 {
 	sqlite3_value *id = NULL;
 
-	(void)(op == SQLITE_INSERT ? sqlite3changeset_new(it, COL_ID, &id) : sqlite3changeset_old(it, COL_ID, &id));
+	(void)(op == SQLITE_INSERT ? sqlite3changeset_new(it, COL_ID, &id)
+				   : sqlite3changeset_old(it, COL_ID, &id));
 	return id ? sqlite3_value_int64(id) : 0;
 }
 
 static void report(struct undo *u, const struct kind *k, int64_t id, const char *what)
 {
-	struct row *row = strmap_find(&u->rows, mem_fmt(u->a.ctx, "%s:%lld", k->name, (long long)id));
-	const char *name = row && row->before ? res_name(u->a.ctx, row->before) :
-						mem_fmt(u->a.ctx, "%s id %lld", k->name, (long long)id);
+	struct row *row =
+		strmap_find(&u->rows, mem_fmt(u->a.ctx, "%s:%lld", k->name, (long long)id));
+	const char *name = row && row->before
+				   ? res_name(u->a.ctx, row->before)
+				   : mem_fmt(u->a.ctx, "%s id %lld", k->name, (long long)id);
 	int64_t later = row && row->before ? ((struct res *)row->before)->rev : 0;
 	struct revision by = { .actor = "?" };
 	struct err ignored = ERR_INIT;
@@ -138,7 +153,8 @@ static void report(struct undo *u, const struct kind *k, int64_t id, const char 
 		by.actor = "?"; /* the conflict is told all the same */
 	if (later)
 		problem_add(u->a.problems, 0, ERR_CONFLICT, name, NULL,
-			    "revision %" PRId64 " cannot be undone here: %s in revision %" PRId64 " by %s",
+			    "revision %" PRId64 " cannot be undone here: %s in revision %" PRId64
+			    " by %s",
 			    u->revision, what, later, by.actor);
 	else
 		problem_add(u->a.problems, 0, ERR_CONFLICT, name, NULL,
@@ -181,13 +197,15 @@ static int undo_one(struct undo *u, struct err *err)
 
 	if (r >= 0)
 		r = note_rows(u, changeset, len, err);
-	if (r >= 0 && sqlite3changeset_apply(sql_handle(u->a.s->db), len, changeset, NULL, on_conflict, u) != SQLITE_OK)
+	if (r >= 0 && sqlite3changeset_apply(sql_handle(u->a.s->db), len, changeset, NULL,
+					     on_conflict, u) != SQLITE_OK)
 		r = sql_fail(u->a.s->db, err, "undo");
 	sqlite3_free(changeset);
 	return r;
 }
 
-static int mark_secrets(struct undo *u, const struct kind *k, const char *key, bool drop, struct err *err)
+static int mark_secrets(struct undo *u, const struct kind *k, const char *key, bool drop,
+			struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(u->a.s->db, "UPDATE secret SET dropped=? WHERE kind=? AND key=?", &st, err);
@@ -240,12 +258,14 @@ static int settle_row(struct undo *u, struct row *row, struct err *err)
 	return r;
 }
 
-static int undo(struct store *s, int64_t high, int64_t low, struct revision *rev, struct problems *problems,
-		struct err *err)
+static int undo(struct store *s, int64_t high, int64_t low, struct revision *rev,
+		struct problems *problems, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "undo");
-	struct undo u = { .a = { .s = s, .ctx = ctx, .rev = rev, .problems = problems, .restores = true },
-			  .rows = STRMAP_ON(ctx) };
+	struct undo u = {
+		.a = { .s = s, .ctx = ctx, .rev = rev, .problems = problems, .restores = true },
+		.rows = STRMAP_ON(ctx)
+	};
 	int r = apply_begin(&u.a, err);
 
 	if (r < 0)
@@ -276,6 +296,8 @@ int store_rollback_to(struct store *s, int64_t to, struct revision *rev, struct 
 	if (r < 0)
 		return r;
 	if (to < 0 || to > head)
-		return err_set(err, ERR_NOTFOUND, "there is no revision %" PRId64 "; the newest is %" PRId64, to, head);
+		return err_set(err, ERR_NOTFOUND,
+			       "there is no revision %" PRId64 "; the newest is %" PRId64, to,
+			       head);
 	return undo(s, head, to + 1, rev, problems, err);
 }
