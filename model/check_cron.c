@@ -217,7 +217,8 @@ int canon_cron_schedule(const void *ctx, const char *value, const char **ret, st
 		size_t len = strcspn(p, " \t");
 
 		if (p[len + strspn(p + len, " \t")])
-			return check_refuse(value, err, "text after %.*s", (int)MIN(len, 20), p);
+			return check_refuse(value, err,
+					    "text after the @ word, which stands alone");
 		return canon_word(p, len, ret, value, err);
 	}
 	for (; *p; n++) {

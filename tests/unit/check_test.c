@@ -327,7 +327,11 @@ TEST(a_schedule_that_cron_would_refuse_is_refused_with_its_field)
 	EXPECT_ROWS({
 		{ canon_cron_schedule, "@reboot", NULL, "refused: it runs when the server starts" },
 		{ canon_cron_schedule, "@often", NULL, "@hourly" },
-		{ canon_cron_schedule, "@daily root", NULL, "text after @daily" },
+		{ canon_cron_schedule, "@daily root", NULL, "text after the @ word" },
+		{ canon_cron_schedule,
+		  "@\xdf"
+		  "a b",
+		  NULL, "\\xDFa" },
 		{ canon_cron_schedule, "", NULL, "0 fields" },
 		{ canon_cron_schedule, "* * * *", NULL, "4 fields" },
 		{ canon_cron_schedule, "* * * * * root", NULL, "6 fields" },
