@@ -47,7 +47,7 @@ static const struct rule rules[] = {
 	  true },
 	{ "block sequence entries are not allowed", NULL,
 	  "a list item (\"- \") is not expected here", "start the list on the line below its key",
-	  0 },
+	  NULL, false },
 	{ "mapping keys are not allowed", NULL, "a \"?\" is not expected here",
 	  "quote a text that starts with \"?\"", NULL, false },
 	{ "did not find expected comment or line break", "block scalar",
@@ -86,6 +86,27 @@ const char *doc_place(const char *source, int line, int col)
 static int one_based(size_t n)
 {
 	return n < INT_MAX ? (int)n + 1 : INT_MAX;
+}
+
+/* libyaml counts the end of a file without a newline as a line of its own: back to the last character. */
+static struct yaml_fault within(const struct doc *doc, const struct yaml_fault *f)
+{
+	struct yaml_fault in = *f;
+	const char *s = doc->source;
+	const char *last = s;
+	size_t lines = 0;
+
+	for (const char *nl = strchr(s, '\n'); nl && lines < f->line; nl = strchr(last, '\n')) {
+		last = nl + 1;
+		lines++;
+	}
+	if (lines == f->line)
+		return in;
+	in.line = lines;
+	in.col = 0;
+	for (; *last; last++)
+		in.col += ((unsigned char)*last & 0xc0) != 0x80;
+	return in;
 }
 
 static const struct rule *rule_find(const char *problem, const char *context)
@@ -148,8 +169,10 @@ static bool add_bad_char(struct doc *doc, const struct yaml_fault *f, const char
 	return true;
 }
 
-void doc_fault_add(struct doc *doc, const struct yaml_fault *f)
+void doc_fault_add(struct doc *doc, const struct yaml_fault *fault)
 {
+	const struct yaml_fault in_file = within(doc, fault);
+	const struct yaml_fault *f = &in_file;
 	const char *problem = f->problem ? f->problem : "";
 	const char *context = f->context ? f->context : "";
 	const struct rule *rule = rule_find(problem, context);

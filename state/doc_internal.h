@@ -30,7 +30,7 @@ struct yaml_fault {
 	bool in_flow; /* inside [ ] or { } */
 };
 
-void doc_fault_add(struct doc *doc, const struct yaml_fault *f);
+void doc_fault_add(struct doc *doc, const struct yaml_fault *fault);
 
 /* TEXT for a message: cut to some 60 bytes; belongs to DOC. */
 const char *doc_short(struct doc *doc, const char *text);
