@@ -90,24 +90,22 @@ bool doc_same(const struct node *a, const struct node *b)
 	return false;
 }
 
-static void add(struct doc *doc, int line, int col, int len, const char *message)
+/* What is only counted is not formatted either: a hostile file can have a million problems. */
+format_(5, 0) static void add(struct doc *doc, int line, int col, int len, const char *fmt,
+			      va_list ap)
 {
+	char *message;
+
 	if (doc->n_problems == DOC_PROBLEMS_MAX) {
 		doc->n_dropped++;
 		return;
 	}
+	message = talloc_vasprintf(doc, fmt, ap);
+	if (!message)
+		mem_abort();
 	mem_room(doc, &doc->problems, &doc->problems_cap, doc->n_problems, sizeof(*doc->problems));
 	doc->problems[doc->n_problems++] =
 		(struct doc_problem){ .line = line, .col = col, .len = len, .message = message };
-}
-
-format_(2, 0) static char *text_of(const struct doc *doc, const char *fmt, va_list ap)
-{
-	char *s = talloc_vasprintf(doc, fmt, ap);
-
-	if (!s)
-		mem_abort();
-	return s;
 }
 
 void doc_problem_add(struct doc *doc, const struct node *node, bool on_key, const char *fmt, ...)
@@ -116,9 +114,9 @@ void doc_problem_add(struct doc *doc, const struct node *node, bool on_key, cons
 
 	va_start(ap, fmt);
 	if (on_key && node->key_line)
-		add(doc, node->key_line, node->key_col, node->key_len, text_of(doc, fmt, ap));
+		add(doc, node->key_line, node->key_col, node->key_len, fmt, ap);
 	else
-		add(doc, node->line, node->col, node->len, text_of(doc, fmt, ap));
+		add(doc, node->line, node->col, node->len, fmt, ap);
 	va_end(ap);
 }
 
@@ -127,19 +125,23 @@ void doc_problem_add_at(struct doc *doc, int line, int col, int len, const char 
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(doc, line, col, len, text_of(doc, fmt, ap));
+	add(doc, line, col, len, fmt, ap);
 	va_end(ap);
 }
 
 void doc_problem_hint(struct doc *doc, const char *fmt, ...)
 {
 	va_list ap;
+	char *hint;
 
 	if (doc->n_problems == 0 || doc->n_dropped)
 		return;
 	va_start(ap, fmt);
-	doc->problems[doc->n_problems - 1].hint = text_of(doc, fmt, ap);
+	hint = talloc_vasprintf(doc, fmt, ap);
 	va_end(ap);
+	if (!hint)
+		mem_abort();
+	doc->problems[doc->n_problems - 1].hint = hint;
 }
 
 /* By place; two problems of one place stay in the order in which they were added. */

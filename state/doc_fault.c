@@ -4,6 +4,8 @@
 #include "base/macro.h"
 #include "state/doc_internal.h"
 
+#define ITEMS_HINT "the items of one list start with \"- \" in the same column"
+
 /* libyaml's words (parts of its messages) and ours. The first row that fits is taken. */
 struct rule {
 	const char *problem, *context; /* NULL: any */
@@ -23,7 +25,7 @@ static const struct rule rules[] = {
 	{ "did not find expected key", "block mapping", "this line does not fit the map around it",
 	  "the keys of one map start in the same column", "the map", false },
 	{ "did not find expected '-' indicator", NULL, "this line does not fit the list around it",
-	  "the items of one list start with \"- \" in the same column", "the list", false },
+	  ITEMS_HINT, "the list", false },
 	{ "did not find expected ',' or '}'", NULL, "a \",\" or \"}\" is missing before this",
 	  "a text with special characters needs quotes", "the \"{\"", false },
 	{ "did not find expected ',' or ']'", NULL, "a \",\" or \"]\" is missing before this",
@@ -47,7 +49,7 @@ static const struct rule rules[] = {
 	  true },
 	{ "block sequence entries are not allowed", NULL,
 	  "a list item (\"- \") is not expected here", "start the list on the line below its key",
-	  0 },
+	  NULL, false },
 	{ "mapping keys are not allowed", NULL, "a \"?\" is not expected here",
 	  "quote a text that starts with \"?\"", NULL, false },
 	{ "did not find expected comment or line break", "block scalar",
@@ -88,6 +90,27 @@ static int one_based(size_t n)
 	return n < INT_MAX ? (int)n + 1 : INT_MAX;
 }
 
+/* libyaml counts the end of a file without a newline as a line of its own: back to the last character. */
+static struct yaml_fault within(const struct doc *doc, const struct yaml_fault *f)
+{
+	struct yaml_fault in = *f;
+	const char *s = doc->source;
+	const char *last = s;
+	size_t lines = 0;
+
+	for (const char *nl = strchr(s, '\n'); nl && lines < f->line; nl = strchr(last, '\n')) {
+		last = nl + 1;
+		lines++;
+	}
+	if (lines == f->line)
+		return in;
+	in.line = lines;
+	in.col = 0;
+	for (; *last; last++)
+		in.col += ((unsigned char)*last & 0xc0) != 0x80;
+	return in;
+}
+
 static const struct rule *rule_find(const char *problem, const char *context)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
@@ -116,13 +139,12 @@ static bool add_unclosed(struct doc *doc, const struct yaml_fault *f, const char
 {
 	const char *s = doc_place(doc->source, one_based(f->line), one_based(f->col));
 
-	if (s[strspn(s, " \t\r\n")] || !strstr(context, "flow "))
+	if (!f->open_line || s[strspn(s, " \t\r\n")] || strstr(context, "quoted"))
 		return false;
-	s = doc_place(doc->source, one_based(f->context_line), one_based(f->context_col));
+	s = doc_place(doc->source, f->open_line, f->open_col);
 	if (*s != '[' && *s != '{')
 		return false;
-	doc_problem_add_at(doc, one_based(f->context_line), one_based(f->context_col), 1,
-			   "this \"%c\" is never closed", *s);
+	doc_problem_add_at(doc, f->open_line, f->open_col, 1, "this \"%c\" is never closed", *s);
 	return true;
 }
 
@@ -137,6 +159,11 @@ static bool add_bad_char(struct doc *doc, const struct yaml_fault *f, const char
 		doc_problem_add_at(doc, line, col, 1, "a key is missing before the \":\"");
 		return true;
 	}
+	if (c == '-' && strstr(problem, "did not find expected key")) {
+		doc_problem_add_at(doc, line, col, 1, "this does not fit the list above it");
+		doc_problem_hint(doc, "%s", ITEMS_HINT);
+		return true;
+	}
 	if (!strstr(problem, "cannot start any token") || (c < ' ' && c != '\t'))
 		return false;
 	if (c == '\t') {
@@ -148,15 +175,17 @@ static bool add_bad_char(struct doc *doc, const struct yaml_fault *f, const char
 	return true;
 }
 
-void doc_fault_add(struct doc *doc, const struct yaml_fault *f)
+void doc_fault_add(struct doc *doc, const struct yaml_fault *fault)
 {
+	const struct yaml_fault in_file = within(doc, fault);
+	const struct yaml_fault *f = &in_file;
 	const char *problem = f->problem ? f->problem : "";
 	const char *context = f->context ? f->context : "";
 	const struct rule *rule = rule_find(problem, context);
 	bool at_context = rule && rule->at_context;
 	int line = one_based(at_context ? f->context_line : f->line);
 	int col = one_based(at_context ? f->context_col : f->col);
-	int tab = f->in_flow ? 0 : indent_tab(doc->source, one_based(f->line));
+	int tab = f->open_line ? 0 : indent_tab(doc->source, one_based(f->line));
 
 	if (tab) {
 		doc_problem_add_at(doc, one_based(f->line), tab, 1, DOC_MSG_TAB);

@@ -27,10 +27,10 @@ struct yaml_fault {
 	const char *problem, *context; /* either may be NULL */
 	size_t line, col;
 	size_t context_line, context_col;
-	bool in_flow; /* inside [ ] or { } */
+	int open_line, open_col; /* from 1: the innermost open [ or {; 0: none */
 };
 
-void doc_fault_add(struct doc *doc, const struct yaml_fault *f);
+void doc_fault_add(struct doc *doc, const struct yaml_fault *fault);
 
 /* TEXT for a message: cut to some 60 bytes; belongs to DOC. */
 const char *doc_short(struct doc *doc, const char *text);

@@ -39,8 +39,10 @@ static int show(struct buf *out, const char *s, size_t len, size_t *ret_used)
 	}
 	if (n == 0 || cp < 0x80)
 		(void)snprintf(escape, sizeof(escape), "\\x%02x", (unsigned char)*s);
-	else
+	else if (cp < 0x10000)
 		(void)snprintf(escape, sizeof(escape), "\\u%04x", cp);
+	else
+		(void)snprintf(escape, sizeof(escape), "\\U%08x", cp);
 	buf_puts(out, escape);
 	return (int)strlen(escape);
 }
@@ -89,7 +91,8 @@ static struct caret show_line(struct buf *out, const char *line, size_t len,
 		buf_puts(out, "...");
 		width = 3;
 	}
-	for (; s < end && width < WIDTH_MAX; col++) {
+	/* Characters are capped too: combining ones have no width. */
+	for (; s < end && col < first + WIDTH_MAX && (col <= p->col || width < WIDTH_MAX); col++) {
 		size_t used;
 		int w = show(out, s, (size_t)(end - s), &used);
 

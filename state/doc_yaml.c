@@ -399,11 +399,14 @@ static int syntax_fault(struct reader *r)
 		.col = p->problem_mark.column,
 		.context_line = p->context_mark.line,
 		.context_col = p->context_mark.column,
-		.in_flow = r->depth && r->frames[r->depth - 1].is_flow,
 	};
 
 	if (p->error == YAML_MEMORY_ERROR)
 		mem_abort();
+	if (r->depth && r->frames[r->depth - 1].is_flow) {
+		f.open_line = r->frames[r->depth - 1].node->line;
+		f.open_col = r->frames[r->depth - 1].node->col;
+	}
 	doc_fault_add(r->doc, &f);
 	return -ERR_INVALID;
 }

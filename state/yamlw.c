@@ -136,8 +136,8 @@ static bool is_numberish(const char *s)
 	return strspn(s, "0123456789+-.:_eETtZz ") == strlen(s);
 }
 
-/* Every character is shown as itself, and newlines stand where ALLOW_LINES says. */
-static bool is_shown(const char *s, bool allow_lines)
+/* Every character is shown as itself, or is one of ALSO. */
+static bool is_shown(const char *s, const char *also)
 {
 	size_t len = strlen(s);
 
@@ -145,7 +145,7 @@ static bool is_shown(const char *s, bool allow_lines)
 		uint32_t cp = 0;
 		size_t n = utf8_decode(s + i, len - i, &cp);
 
-		if (!utf8_is_shown(cp) && !(allow_lines && cp == '\n'))
+		if (!utf8_is_shown(cp) && (cp >= 0x80 || !strchr(also, (int)cp)))
 			return false;
 		i += n;
 	}
@@ -164,17 +164,20 @@ static bool is_plain(const char *s)
 		return false;
 	if (s[len - 1] == ' ' || s[len - 1] == ':' || strncmp(s, "...", 3) == 0)
 		return false;
-	return !strstr(s, ": ") && !strstr(s, " #") && is_shown(s, false);
+	return !strstr(s, ": ") && !strstr(s, " #") && is_shown(s, "");
 }
 
-/* Lines as they are: the text ends in one newline, no line ends in a blank or starts so that the indentation is in doubt. */
+/*
+ * Lines as they are: the text ends in exactly one newline, no line ends in a blank that an editor
+ * would strip, and the first line does not leave the indentation in doubt.
+ */
 static bool is_block(const char *s)
 {
 	size_t len = strlen(s);
 
-	if (len < 2 || s[len - 1] != '\n' || s[len - 2] == '\n' || *s == ' ' || *s == '\n')
+	if (len < 2 || s[len - 1] != '\n' || s[len - 2] == '\n' || strchr(" \t\n", *s))
 		return false;
-	return !strstr(s, " \n") && is_shown(s, true);
+	return !strstr(s, " \n") && !strstr(s, "\t\n") && is_shown(s, "\n\t");
 }
 
 static void put_escaped(struct buf *out, const char *s)
