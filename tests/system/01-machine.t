@@ -18,6 +18,10 @@ processes_in() { # PIDNS: host's processes in that pid namespace
 	done
 }
 
+has_one_message() {
+	[[ $(mail_count alice right) == 1 ]]
+}
+
 machine_up
 pid=$("$machine" pid "$name")
 pidns=$(readlink "/proc/$pid/ns/pid")
@@ -53,7 +57,7 @@ like "dovecot greets by IMAP" "$(banner 143)" "^\* OK .*Dovecot"
 like "and by POP3" "$(banner 110)" "^\+OK"
 ok "a user with a password" msh 'useradd -m alice && echo alice:right | chpasswd'
 ok "gets a message" mail_send alice@machine.test --header 'Subject: four times seven'
-ok "and finds it by IMAP" eventually 10 bash -c '[[ $1 == 1 ]]' - "$(mail_count alice right)"
+ok "and finds it by IMAP" eventually 10 has_one_message
 like "and can read it" "$(mail_read alice right)" "Subject: four times seven"
 is "a wrong password finds nothing" "$(mail_count alice wrong 2>/dev/null)" ""
 ok "cron runs" alive /run/crond.pid
