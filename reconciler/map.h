@@ -14,6 +14,11 @@
  * in lower case: Postfix folds what it looks up. Paths are resolved beneath a
  * root; the library gets the open file through /proc/self/fd.
  *
+ * Nobody else may write: postmap(1) opens its write transaction before it waits
+ * for the lock, so two of them at once ruin a map, and so would one beside us.
+ * Our maps have no source file to run it on. `postmap -s` reads without a lock
+ * between entries and may show parts of two batches; lookups never do.
+ *
  * Known limit: LMDB verifies little of what it reads. Wrong headers, cut files
  * and pages that trip its assertions are -ERR_CORRUPT (and the map then answers
  * nothing else); a page that was overwritten in a subtler way is not found.
