@@ -51,8 +51,7 @@ static struct identity_slot *probe(struct identity_index *index, uint64_t key, c
 		struct identity_slot *slot = &index->slots[i];
 
 		index->steps++;
-		if (!slot->used ||
-		    (slot->key == key && (!name || strcmp(slot->name, name) == 0)))
+		if (!slot->used || (slot->key == key && (!name || strcmp(slot->name, name) == 0)))
 			return slot;
 	}
 }
@@ -95,6 +94,7 @@ static size_t index_get(const struct identity_index *index, uint64_t key, const 
 		const struct identity_index *in;
 		struct identity_index *out;
 	} u = { .in = index };
+
 	size_t *value = identity_index_at(NULL, u.out, key, name, false);
 
 	return value ? *value : 0;
@@ -216,8 +216,7 @@ static bool has_control(const char *line, size_t len)
 static void index_name(struct identity_db *db, struct identity_file *file, size_t row)
 {
 	struct identity_row *r = &file->rows[row];
-	size_t *at =
-		identity_index_at(db, &file->names, identity_name_key(r->f[0]), r->f[0], true);
+	size_t *at = identity_index_at(db, &file->names, identity_name_key(r->f[0]), r->f[0], true);
 
 	if (*at)
 		file->rows[*at - 1].bad = true;
@@ -274,9 +273,8 @@ void identity_file_parse(struct identity_db *db, struct identity_file *file)
 		size_t len = nl ? (size_t)(nl - file->text) - at : file->len - at;
 
 		mem_room(db, &file->rows, &file->cap, file->n, sizeof(*file->rows));
-		file->rows[file->n] = (struct identity_row){
-			.raw = file->text + at, .raw_len = len + (nl != NULL)
-		};
+		file->rows[file->n] = (struct identity_row){ .raw = file->text + at,
+							     .raw_len = len + (nl != NULL) };
 		copy[at + len] = '\0'; /* over the newline, or mem_dup's own */
 		parse_row(db, file, file->n++, copy + at, len);
 		at += len + (nl != NULL);
@@ -297,7 +295,7 @@ struct identity_row *identity_row_add(struct identity_db *db, struct identity_fi
 		row->f[i] = "";
 	row->f[0] = identity_keep(db, name);
 	*identity_index_at(db, &file->names, identity_name_key(name), row->f[0], true) = file->n;
-	file->dirty = true;
+	file->dirty = db->has_put = true;
 	return row;
 }
 
@@ -318,7 +316,7 @@ void identity_row_set(struct identity_db *db, struct identity_file *file, struct
 		return;
 	row->f[field] = identity_keep(db, value);
 	row->raw = NULL;
-	file->dirty = true;
+	file->dirty = db->has_put = true;
 }
 
 void identity_row_set_id(struct identity_db *db, struct identity_file *file,
@@ -351,17 +349,17 @@ bool identity_list_has(const struct identity_file *file, const struct identity_r
 	return false;
 }
 
-void identity_list_add(struct identity_db *db, struct identity_file *file,
-		       struct identity_row *row, unsigned list, const char *name)
+void identity_list_add(struct identity_db *db, struct identity_file *file, struct identity_row *row,
+		       unsigned list, const char *name)
 {
 	if (identity_list_has(file, row, list, name))
 		return;
 	row->raw = NULL;
-	file->dirty = true;
+	file->dirty = db->has_put = true;
 	member_add(db, file, (size_t)(row - file->rows), list, identity_keep(db, name));
 }
 
-void identity_list_del(struct identity_file *file, const struct identity_row *row,
+void identity_list_del(struct identity_file *file, const struct identity_row *row, unsigned list,
 		       const char *name)
 {
 	size_t at = index_get(&file->member_names, identity_name_key(name), name);
@@ -369,7 +367,7 @@ void identity_list_del(struct identity_file *file, const struct identity_row *ro
 	for (; at; at = file->members[at - 1].next_of_name) {
 		struct identity_member *m = &file->members[at - 1];
 
-		if (m->gone || (row && &file->rows[m->row] != row))
+		if (m->gone || (row && &file->rows[m->row] != row) || (list && m->list != list))
 			continue;
 		m->gone = true;
 		file->rows[m->row].raw = NULL;

@@ -34,10 +34,10 @@ enum {
 
 struct identity_spec {
 	const char *path;
-	mode_t mode;      /* of a file we make */
+	mode_t mode; /* of a file we make */
 	unsigned fields;
-	unsigned id;      /* field that holds the row's id; 0: none */
-	unsigned lists;   /* first field that is a list of names; 0: none */
+	unsigned id;    /* field that holds the row's id; 0: none */
+	unsigned lists; /* first field that is a list of names; 0: none */
 };
 
 extern const struct identity_spec identity_specs[IDENTITY_FILES];
@@ -126,10 +126,10 @@ void identity_row_set_id(struct identity_db *db, struct identity_file *file,
 
 bool identity_list_has(const struct identity_file *file, const struct identity_row *row,
 		       unsigned list, const char *name);
-void identity_list_add(struct identity_db *db, struct identity_file *file,
-		       struct identity_row *row, unsigned list, const char *name);
-/* From that row; from all rows if ROW is NULL. */
-void identity_list_del(struct identity_file *file, const struct identity_row *row,
+void identity_list_add(struct identity_db *db, struct identity_file *file, struct identity_row *row,
+		       unsigned list, const char *name);
+/* From ROW's list; ROW NULL: from all rows; LIST 0: from all their lists. */
+void identity_list_del(struct identity_file *file, const struct identity_row *row, unsigned list,
 		       const char *name);
 
 /* The file's next content. */
