@@ -1,7 +1,7 @@
 /*
  * What the writers of all configuration formats share.
  *
- * A writer (struct nginx, struct zone, …) lives on its caller's stack and
+ * A writer (struct nginx, struct zonefile, …) lives on its caller's stack and
  * writes into a buffer that its caller owns. Its error is sticky: after the
  * first refusal nothing more is written, and x_end() returns the code of
  * that first refusal. The error names the word at fault, quoted and cut, and

@@ -60,14 +60,14 @@ static bool ttl_ok(struct syntax *s, int64_t seconds)
 	return true;
 }
 
-void zone_begin(struct zone *z, struct buf *out, struct err *err, const char *origin)
+void zone_begin(struct zonefile *z, struct buf *out, struct err *err, const char *origin)
 {
-	*z = (struct zone){ .s = SYNTAX_ON(out, err) };
+	*z = (struct zonefile){ .s = SYNTAX_ON(out, err) };
 	if (name_ok(&z->s, origin, &z->origin_len))
 		buf_printf(out, "$ORIGIN %.*s.\n", (int)z->origin_len, origin);
 }
 
-void zone_ttl(struct zone *z, int64_t ttl)
+void zone_ttl(struct zonefile *z, int64_t ttl)
 {
 	if (ttl_ok(&z->s, ttl))
 		buf_printf(z->s.out, "$TTL %" PRId64 "\n", ttl);
@@ -111,7 +111,7 @@ static void put_rname(struct buf *out, const char *rname, size_t local, size_t l
 	buf_printf(out, "%s%.*s.", local ? "." : "", (int)len, rname + (local ? local + 1 : 0));
 }
 
-size_t zone_soa(struct zone *z, int64_t ttl, const struct zone_soa *soa)
+size_t zone_soa(struct zonefile *z, int64_t ttl, const struct zone_soa *soa)
 {
 	struct buf *out = z->s.out;
 	size_t mname_len;
@@ -167,7 +167,7 @@ static bool rdata_ok(struct syntax *s, const char *rdata)
 	return true;
 }
 
-static bool owner_ok(struct zone *z, const char *owner)
+static bool owner_ok(struct zonefile *z, const char *owner)
 {
 	size_t len;
 
@@ -181,7 +181,7 @@ static bool owner_ok(struct zone *z, const char *owner)
 	return true;
 }
 
-void zone_record(struct zone *z, const char *owner, int64_t ttl, const char *type,
+void zone_record(struct zonefile *z, const char *owner, int64_t ttl, const char *type,
 		 const char *rdata)
 {
 	if (!owner_ok(z, owner) || !ttl_ok(&z->s, ttl) || !syntax_text(&z->s, FORMAT, type))
@@ -196,17 +196,17 @@ void zone_record(struct zone *z, const char *owner, int64_t ttl, const char *typ
 		buf_printf(z->s.out, "%s %" PRId64 " IN %s %s\n", owner, ttl, type, rdata);
 }
 
-void zone_comment(struct zone *z, const char *text)
+void zone_comment(struct zonefile *z, const char *text)
 {
 	syntax_comment(&z->s, FORMAT, ";", text);
 }
 
-void zone_blank(struct zone *z)
+void zone_blank(struct zonefile *z)
 {
 	syntax_blank(&z->s);
 }
 
-int zone_end(struct zone *z)
+int zone_end(struct zonefile *z)
 {
 	return syntax_end(&z->s, FORMAT);
 }

@@ -25,7 +25,7 @@ enum {
 	ZONE_SERIAL_LEN = 10
 };
 
-struct zone {
+struct zonefile {
 	struct syntax s;
 	size_t origin_len; /* without the final dot */
 };
@@ -37,15 +37,15 @@ struct zone_soa {
 };
 
 /* Writes $ORIGIN. */
-void zone_begin(struct zone *z, struct buf *out, struct err *err, const char *origin);
+void zone_begin(struct zonefile *z, struct buf *out, struct err *err, const char *origin);
 /* Writes $TTL. */
-void zone_ttl(struct zone *z, int64_t ttl);
+void zone_ttl(struct zonefile *z, int64_t ttl);
 /* The SOA at "@"; returns the serial's byte offset in the buffer, 0 if refused. */
-size_t zone_soa(struct zone *z, int64_t ttl, const struct zone_soa *soa);
-void zone_record(struct zone *z, const char *owner, int64_t ttl, const char *type,
+size_t zone_soa(struct zonefile *z, int64_t ttl, const struct zone_soa *soa);
+void zone_record(struct zonefile *z, const char *owner, int64_t ttl, const char *type,
 		 const char *rdata);
-void zone_comment(struct zone *z, const char *text);
-void zone_blank(struct zone *z);
-int zone_end(struct zone *z) must_check;
+void zone_comment(struct zonefile *z, const char *text);
+void zone_blank(struct zonefile *z);
+int zone_end(struct zonefile *z) must_check;
 
 #endif

@@ -463,7 +463,7 @@ enum trip trip_zone(const char *const *words, size_t n)
 	struct ptrs want = { 0 };
 	struct ptrs tokens = { 0 };
 	struct err err = ERR_INIT;
-	struct zone z;
+	struct zonefile z;
 
 	zone_begin(&z, &text, &err, "example.com");
 	zone_record(&z, n > 1 ? words[0] : "@", 60, n > 1 ? words[1] : "TXT", rdata);

@@ -135,7 +135,7 @@ TEST(a_zone_has_its_serial_at_a_known_place_of_ten_characters)
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
 	struct buf text = BUF_ON(ctx);
 	struct err err = ERR_INIT;
-	struct zone z;
+	struct zonefile z;
 	size_t at;
 
 	zone_begin(&z, &text, &err, "example.com.");
@@ -161,7 +161,7 @@ static const char *zone_refusal(void *ctx, const char *owner, int64_t ttl, const
 {
 	struct buf text = BUF_ON(ctx);
 	struct err err = ERR_INIT;
-	struct zone z;
+	struct zonefile z;
 
 	zone_begin(&z, &text, &err, "example.com");
 	zone_record(&z, owner, ttl, type, rdata);
@@ -222,7 +222,7 @@ TEST(the_address_of_an_soa_is_checked)
 		struct buf text = BUF_ON(ctx);
 		struct zone_soa s = soa;
 		struct err err = ERR_INIT;
-		struct zone z;
+		struct zonefile z;
 
 		s.rname = bad[i];
 		zone_begin(&z, &text, &err, "example.com");
