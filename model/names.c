@@ -154,7 +154,7 @@ struct name {
 /* ASCII only, whatever the locale. */
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
 static void idn_freep(char **p)
@@ -187,7 +187,7 @@ static int check_label(const struct name *n, const char *label, size_t len)
 	if (good < len)
 		return check_refuse(n->value, n->err,
 				    "the character %s; a label has letters, digits and -%s",
-				    text_quoted((const char[]){ label[good], 0 }).s,
+				    text_quoted((const char[]){ label[good], '\0' }).s,
 				    n->flags & NAME_UNDERSCORE ? " and _" : "");
 	if (label[0] == '-' || label[len - 1] == '-')
 		return check_refuse(n->value, n->err,
@@ -259,7 +259,7 @@ static void fold_dots(struct name *n)
 
 		for (size_t i = 0; i < ARRAY_LEN(stops); i++)
 			is_stop = is_stop || strncmp(p, stops[i], 3) == 0;
-		n->text[len++] = is_stop ? '.' : *p;
+		n->text[len++] = (char)(is_stop ? '.' : *p);
 		p += is_stop ? 3 : 1;
 	}
 	n->text[len] = '\0';
@@ -479,7 +479,7 @@ int canon_url(const void *ctx, const char *value, const char **ret, struct err *
 		if (*p <= ' ' || *p > '~' || strchr("\"'`\\$<>", *p))
 			return check_refuse(
 				value, err, "the character %s in the path; write it as %%%02X",
-				text_quoted((const char[]){ *p, 0 }).s, (unsigned char)*p);
+				text_quoted((const char[]){ p[0], '\0' }).s, (unsigned char)*p);
 	}
 	if (!percent_is_right(s + len))
 		return check_refuse(value, err,
