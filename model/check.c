@@ -369,7 +369,7 @@ int canon_php_size(const void *ctx, const char *value, const char **ret, struct 
 	static const char units[] = "KMG";
 	const uint64_t max = (uint64_t)16 << 30;
 	size_t len = strlen(value);
-	char unit = len ? (char)toupper((unsigned char)value[len - 1]) : '\0';
+	char unit = (char)(len ? toupper((unsigned char)value[len - 1]) : 0);
 	const char *u = unit ? strchr(units, unit) : NULL;
 	unsigned shift = u ? 10 * (unsigned)(u - units + 1) : 0;
 	uint64_t n = 0;

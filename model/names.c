@@ -151,6 +151,12 @@ struct name {
 	size_t last; /* where the last label starts in OUT */
 };
 
+/* ASCII only, whatever the locale. */
+static char lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
 static void idn_freep(char **p)
 {
 	idn2_free(*p);
@@ -198,7 +204,7 @@ static int label_to_ascii(const struct name *n, const char *s, size_t len, char 
 	bool is_ascii = true;
 
 	for (size_t i = 0; i < len; i++) {
-		low[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] - 'A' + 'a' : s[i]);
+		low[i] = lower(s[i]);
 		is_ascii = is_ascii && !((unsigned char)s[i] & 0x80);
 	}
 	low[len] = '\0';
@@ -253,7 +259,7 @@ static void fold_dots(struct name *n)
 
 		for (size_t i = 0; i < ARRAY_LEN(stops); i++)
 			is_stop = is_stop || strncmp(p, stops[i], 3) == 0;
-		n->text[len++] = is_stop ? '.' : *p;
+		n->text[len++] = (char)(is_stop ? '.' : *p);
 		p += is_stop ? 3 : 1;
 	}
 	n->text[len] = '\0';
@@ -337,8 +343,7 @@ static int canon_local(const char *value, size_t len, char *ret, struct err *err
 		return check_refuse(value, err, "before the @ stand 1 to %d characters, not %zu",
 				    LOCAL_MAX, len);
 	for (size_t i = 0; i < len; i++)
-		ret[i] = (char)(value[i] >= 'A' && value[i] <= 'Z' ? value[i] - 'A' + 'a'
-								   : value[i]);
+		ret[i] = lower(value[i]);
 	ret[len] = '\0';
 	if (strspn(ret, LOWER DIGIT "._-+=&'~") != len)
 		return check_refuse(value, err,
@@ -474,7 +479,7 @@ int canon_url(const void *ctx, const char *value, const char **ret, struct err *
 		if (*p <= ' ' || *p > '~' || strchr("\"'`\\$<>", *p))
 			return check_refuse(
 				value, err, "the character %s in the path; write it as %%%02X",
-				text_quoted((const char[]){ *p, '\0' }).s, (unsigned char)*p);
+				text_quoted((const char[]){ p[0], '\0' }).s, (unsigned char)*p);
 	}
 	if (!percent_is_right(s + len))
 		return check_refuse(value, err,

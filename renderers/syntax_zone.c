@@ -17,7 +17,7 @@ static bool name_ok(struct syntax *s, const char *name, size_t *ret_len)
 {
 	const char *p = name;
 
-	if (!syntax_text(s, FORMAT, name))
+	if (!syntax_text(s, FORMAT, name) || !name)
 		return false;
 	while (*p) {
 		size_t n = strspn(p, SYNTAX_ALNUM "-_/");
@@ -169,7 +169,7 @@ static bool rdata_ok(struct syntax *s, const char *rdata)
 
 static bool owner_ok(struct zonefile *z, const char *owner)
 {
-	size_t len;
+	size_t len = 0;
 
 	if (owner && strcmp(owner, "@") == 0)
 		return true;
