@@ -6,7 +6,9 @@
 #include "base/mem.h"
 
 /* A cache: another version of it is thrown away and observed anew. */
-enum { ENGINEDB_VERSION = 1 };
+enum {
+	ENGINEDB_VERSION = 1
+};
 
 static const char schema[] =
 	"CREATE TABLE artifact(scope TEXT NOT NULL, renderer TEXT NOT NULL, type INTEGER NOT NULL, "
@@ -55,8 +57,8 @@ int enginedb_open(const void *ctx, const char *path, struct sql **ret, struct er
 			r = sql_commit(db, err);
 	}
 	if (r >= 0 && version > ENGINEDB_VERSION)
-		r = err_set(err, ERR_CONFLICT, "%s was written by a newer NovaCPX (version %lld)", path,
-			    (long long)version);
+		r = err_set(err, ERR_CONFLICT, "%s was written by a newer NovaCPX (version %lld)",
+			    path, (long long)version);
 	if (r < 0)
 		return r;
 	*ret = db;
@@ -90,12 +92,15 @@ static int owned_free(struct owned_cursor *c)
 	return 0;
 }
 
-int owned_open(const void *ctx, struct sql *db, const char *scope, struct owned_cursor **ret, struct err *err)
+int owned_open(const void *ctx, struct sql *db, const char *scope, struct owned_cursor **ret,
+	       struct err *err)
 {
 	struct owned_cursor *c = mem_new(ctx, struct owned_cursor);
 	int r = sql_get(db,
-			scope ? "SELECT " OWNED_COLUMNS " FROM artifact WHERE scope=? ORDER BY scope, renderer, type, path" :
-				"SELECT " OWNED_COLUMNS " FROM artifact ORDER BY scope, renderer, type, path",
+			scope ? "SELECT " OWNED_COLUMNS
+				" FROM artifact WHERE scope=? ORDER BY scope, renderer, type, path"
+			      : "SELECT " OWNED_COLUMNS
+				" FROM artifact ORDER BY scope, renderer, type, path",
 			&c->st, err);
 
 	if (r < 0) {
@@ -151,11 +156,12 @@ int owned_next(const void *ctx, struct owned_cursor *c, struct owned **ret, stru
 	return r;
 }
 
-int owned_get(const void *ctx, struct sql *db, enum artifact_type type, const char *path, struct owned **ret,
-	      struct err *err)
+int owned_get(const void *ctx, struct sql *db, enum artifact_type type, const char *path,
+	      struct owned **ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "SELECT " OWNED_COLUMNS " FROM artifact WHERE path=? AND type=?", &st, err);
+	int r = sql_get(db, "SELECT " OWNED_COLUMNS " FROM artifact WHERE path=? AND type=?", &st,
+			err);
 
 	if (r < 0)
 		return r;
@@ -171,7 +177,8 @@ int owned_put(struct sql *db, const struct owned *o, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(db,
-			"INSERT OR REPLACE INTO artifact(" OWNED_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			"INSERT OR REPLACE INTO artifact(" OWNED_COLUMNS
+			") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 			&st, err);
 
 	if (r < 0)
@@ -237,13 +244,14 @@ int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err)
 int condition_put(struct sql *db, const struct condition *c, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db,
-			"INSERT INTO condition(resource, service, type, reason, message, scope, rev, since, next_try, attempts) "
-			"VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET since=CASE WHEN type=excluded.type AND "
-			"reason=excluded.reason THEN since ELSE excluded.since END, type=excluded.type, "
-			"reason=excluded.reason, message=excluded.message, scope=excluded.scope, rev=excluded.rev, "
-			"next_try=excluded.next_try, attempts=attempts+1",
-			&st, err);
+	int r = sql_get(
+		db,
+		"INSERT INTO condition(resource, service, type, reason, message, scope, rev, since, next_try, attempts) "
+		"VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET since=CASE WHEN type=excluded.type AND "
+		"reason=excluded.reason THEN since ELSE excluded.since END, type=excluded.type, "
+		"reason=excluded.reason, message=excluded.message, scope=excluded.scope, rev=excluded.rev, "
+		"next_try=excluded.next_try, attempts=attempts+1",
+		&st, err);
 
 	if (r < 0)
 		return r;
@@ -264,8 +272,8 @@ int condition_clear(struct sql *db, const char *resource, const char *service, s
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(db,
-			service ? "DELETE FROM condition WHERE resource=? AND service=?" :
-				  "DELETE FROM condition WHERE resource=?",
+			service ? "DELETE FROM condition WHERE resource=? AND service=?"
+				: "DELETE FROM condition WHERE resource=?",
 			&st, err);
 
 	if (r < 0)
@@ -276,15 +284,18 @@ int condition_clear(struct sql *db, const char *resource, const char *service, s
 	return sql_run(st, err);
 }
 
-int condition_each(struct sql *db, const char *resource, condition_fn *fn, void *arg, struct err *err)
+int condition_each(struct sql *db, const char *resource, condition_fn *fn, void *arg,
+		   struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db,
-			resource ? "SELECT resource, service, type, reason, message, scope, rev, since, next_try, attempts "
-				   "FROM condition WHERE resource=? ORDER BY resource, service" :
-				   "SELECT resource, service, type, reason, message, scope, rev, since, next_try, attempts "
-				   "FROM condition ORDER BY resource, service",
-			&st, err);
+	int r = sql_get(
+		db,
+		resource
+			? "SELECT resource, service, type, reason, message, scope, rev, since, next_try, attempts "
+			  "FROM condition WHERE resource=? ORDER BY resource, service"
+			: "SELECT resource, service, type, reason, message, scope, rev, since, next_try, attempts "
+			  "FROM condition ORDER BY resource, service",
+		&st, err);
 
 	if (r < 0)
 		return r;
@@ -292,9 +303,15 @@ int condition_each(struct sql *db, const char *resource, condition_fn *fn, void 
 		sql_bind_text(st, 1, resource);
 	while ((r = sql_step(st, err)) > 0) {
 		struct condition c = {
-			.resource = sql_text(st, 0), .service = sql_text(st, 1), .type = sql_text(st, 2),
-			.reason = sql_text(st, 3), .message = sql_text(st, 4), .scope = sql_text(st, 5),
-			.rev = sql_int(st, 6), .since = sql_int(st, 7), .next_try = sql_int(st, 8),
+			.resource = sql_text(st, 0),
+			.service = sql_text(st, 1),
+			.type = sql_text(st, 2),
+			.reason = sql_text(st, 3),
+			.message = sql_text(st, 4),
+			.scope = sql_text(st, 5),
+			.rev = sql_int(st, 6),
+			.since = sql_int(st, 7),
+			.next_try = sql_int(st, 8),
 			.attempts = sql_int(st, 9),
 		};
 
@@ -323,7 +340,9 @@ int journal_put(struct sql *db, enum artifact_type type, const char *path, const
 		const struct digest *post, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "INSERT OR REPLACE INTO journal(type, path, temp, post) VALUES(?,?,?,?)", &st, err);
+	int r = sql_get(db,
+			"INSERT OR REPLACE INTO journal(type, path, temp, post) VALUES(?,?,?,?)",
+			&st, err);
 
 	if (r < 0)
 		return r;

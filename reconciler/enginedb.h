@@ -31,7 +31,7 @@ struct stamp stamp_of(const struct stat *st);
 struct owned {
 	enum artifact_type type;
 	const char *path;
-	const char *scope;    /* "a/john", "d/a.example", "s" */
+	const char *scope; /* "a/john", "d/a.example", "s" */
 	const char *renderer;
 	const char *resource;
 	const char *service; /* or NULL */
@@ -52,12 +52,14 @@ struct owned_cursor;
 int owned_open(const void *ctx, struct sql *db, const char *scope, struct owned_cursor **ret,
 	       struct err *err) must_check;
 /* 1 with *RET on CTX, 0 at the end. */
-int owned_next(const void *ctx, struct owned_cursor *c, struct owned **ret, struct err *err) must_check;
+int owned_next(const void *ctx, struct owned_cursor *c, struct owned **ret,
+	       struct err *err) must_check;
 /* The row of one place; -ERR_NOTFOUND. */
 int owned_get(const void *ctx, struct sql *db, enum artifact_type type, const char *path,
 	      struct owned **ret, struct err *err) must_check;
 int owned_put(struct sql *db, const struct owned *o, struct err *err) must_check;
-int owned_del(struct sql *db, enum artifact_type type, const char *path, struct err *err) must_check;
+int owned_del(struct sql *db, enum artifact_type type, const char *path,
+	      struct err *err) must_check;
 
 int cursor_get(struct sql *db, const char *name, int64_t *ret, struct err *err) must_check;
 int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err) must_check;
@@ -78,7 +80,8 @@ typedef int condition_fn(const struct condition *c, void *arg, struct err *err);
 
 int condition_put(struct sql *db, const struct condition *c, struct err *err) must_check;
 /* Removes the conditions of a resource (all services with SERVICE NULL). */
-int condition_clear(struct sql *db, const char *resource, const char *service, struct err *err) must_check;
+int condition_clear(struct sql *db, const char *resource, const char *service,
+		    struct err *err) must_check;
 /* All, or those of RESOURCE; in order of resource. */
 int condition_each(struct sql *db, const char *resource, condition_fn *fn, void *arg,
 		   struct err *err) must_check;

@@ -85,7 +85,8 @@ int loader_new(const void *ctx, struct store *s, struct loader **ret, struct err
 static bool is_read(const struct kind *k, uint32_t mask)
 {
 	for (size_t i = 0; i < n_renderers; i++) {
-		if ((mask & ((uint32_t)1 << i)) && renderers[i]->level == k->level && renderer_reads(renderers[i], k))
+		if ((mask & ((uint32_t)1 << i)) && renderers[i]->level == k->level &&
+		    renderer_reads(renderers[i], k))
 			return true;
 	}
 	return false;
@@ -146,8 +147,8 @@ static void view_begin(const void *ctx, struct loader *l, enum scope_level level
 	ret->res = mem_zero(ctx, n_kinds * sizeof(*ret->res));
 }
 
-int load_scope(const void *ctx, struct loader *l, const char *scope, uint32_t mask, struct view *ret,
-	       struct err *err)
+int load_scope(const void *ctx, struct loader *l, const char *scope, uint32_t mask,
+	       struct view *ret, struct err *err)
 {
 	enum scope_level level = level_of(scope);
 	const char *name = level == SCOPE_SERVER ? "" : mem_str(ctx, scope + 2);
@@ -239,7 +240,8 @@ static const char *lowest(const struct loader *l)
 	return low;
 }
 
-static int take_scope(const void *ctx, struct loader *l, const char *name, struct view *v, struct err *err)
+static int take_scope(const void *ctx, struct loader *l, const char *name, struct view *v,
+		      struct err *err)
 {
 	int r = 0;
 
@@ -255,9 +257,12 @@ static int take_scope(const void *ctx, struct loader *l, const char *name, struc
 	return r < 0 ? r : complete(l, v, err);
 }
 
-int load_all_next(const void *ctx, struct loader *l, const char **ret_scope, struct view *ret, struct err *err)
+int load_all_next(const void *ctx, struct loader *l, const char **ret_scope, struct view *ret,
+		  struct err *err)
 {
-	static const char letters[] = { [SCOPE_SERVER] = 's', [SCOPE_ACCOUNT] = 'a', [SCOPE_DOMAIN] = 'd' };
+	static const char letters[] = {
+		[SCOPE_SERVER] = 's', [SCOPE_ACCOUNT] = 'a', [SCOPE_DOMAIN] = 'd'
+	};
 	const char *low;
 	int r;
 
@@ -300,7 +305,8 @@ struct marking {
 };
 
 /* Every domain scope that has something of the account. */
-static int mark_account_domains(struct marking *m, const char *account, uint32_t mask, struct err *err)
+static int mark_account_domains(struct marking *m, const char *account, uint32_t mask,
+				struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "mark");
 	int r = 0;
@@ -314,7 +320,8 @@ static int mark_account_domains(struct marking *m, const char *account, uint32_t
 			continue;
 		r = cursor_open(tmp, m->s, k, parent, account, &c, err);
 		while (r >= 0 && (r = cursor_next(tmp, c, &res, err)) > 0)
-			dirty_mark(m->d, mem_fmt(tmp, "d/%s", field_text(scope_field(k), res)), mask);
+			dirty_mark(m->d, mem_fmt(tmp, "d/%s", field_text(scope_field(k), res)),
+				   mask);
 	}
 	return r < 0 ? r : 0;
 }
@@ -331,19 +338,23 @@ static int mark_referrers(struct marking *m, const struct kind *k, const char *k
 			cleanup_(mem_freep) struct cursor *c = NULL;
 			void *res;
 
-			if (r < 0 || f->type != FIELD_REF || f->ref != k || other->level != SCOPE_DOMAIN ||
+			if (r < 0 || f->type != FIELD_REF || f->ref != k ||
+			    other->level != SCOPE_DOMAIN ||
 			    (f->flags & (FIELD_PARENT | FIELD_SCOPE)))
 				continue;
 			r = cursor_open(tmp, m->s, other, f, key, &c, err);
 			while (r >= 0 && (r = cursor_next(tmp, c, &res, err)) > 0)
-				dirty_mark(m->d, mem_fmt(tmp, "d/%s", field_text(scope_field(other), res)), mask);
+				dirty_mark(
+					m->d,
+					mem_fmt(tmp, "d/%s", field_text(scope_field(other), res)),
+					mask);
 		}
 	}
 	return r < 0 ? r : 0;
 }
 
-static int mark_renderer(struct marking *m, const struct change_row *row, const struct kind *k, size_t i,
-			 struct err *err)
+static int mark_renderer(struct marking *m, const struct change_row *row, const struct kind *k,
+			 size_t i, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "mark");
 	uint32_t bit = (uint32_t)1 << i;

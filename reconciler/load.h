@@ -17,8 +17,8 @@ struct loader;
 int loader_new(const void *ctx, struct store *s, struct loader **ret, struct err *err) must_check;
 
 /* The view of one scope on CTX, with the kinds that renderers in MASK read; 0 if nothing is there, 1 else. */
-int load_scope(const void *ctx, struct loader *l, const char *scope, uint32_t mask, struct view *ret,
-	       struct err *err) must_check;
+int load_scope(const void *ctx, struct loader *l, const char *scope, uint32_t mask,
+	       struct view *ret, struct err *err) must_check;
 
 /* All scopes in order: 1 with *RET_SCOPE and the view on CTX, 0 at the end. */
 int load_all_begin(struct loader *l, uint32_t mask, struct err *err) must_check;
@@ -34,7 +34,8 @@ struct dirty {
 
 void dirty_mark(struct dirty *d, const char *scope, uint32_t mask);
 /* Marks what revisions after FROM up to TO touched. */
-int dirty_of_revisions(struct dirty *d, struct store *s, int64_t from, int64_t to, struct err *err) must_check;
+int dirty_of_revisions(struct dirty *d, struct store *s, int64_t from, int64_t to,
+		       struct err *err) must_check;
 
 /* All renderers of the level of SCOPE. */
 uint32_t renderers_of_scope(const char *scope);

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 
 static const char *const type_names[] = {
-	[ARTIFACT_USER] = "user",   [ARTIFACT_DIR] = "folder",   [ARTIFACT_FILE] = "file",
-	[ARTIFACT_LINK] = "link",   [ARTIFACT_BLOCK] = "block",  [ARTIFACT_MAPROW] = "row",
-	[ARTIFACT_ZONE] = "zone",   [ARTIFACT_COPYDIR] = "copies",
+	[ARTIFACT_USER] = "user", [ARTIFACT_DIR] = "folder",     [ARTIFACT_FILE] = "file",
+	[ARTIFACT_LINK] = "link", [ARTIFACT_BLOCK] = "block",    [ARTIFACT_MAPROW] = "row",
+	[ARTIFACT_ZONE] = "zone", [ARTIFACT_COPYDIR] = "copies",
 };
 
 const char *artifact_type_name(enum artifact_type t)
@@ -39,15 +39,16 @@ static struct digest whole_digest(const struct artifact *a)
 	int n;
 
 	if (a->type == ARTIFACT_FILE || a->type == ARTIFACT_DIR) { /* the many: no allocation */
-		n = snprintf(small, sizeof(small), "%d %u %o %s:%s ", (int)a->type, a->flags, (unsigned)a->mode,
-			     a->owner ? a->owner : "root", a->group ? a->group : "root");
+		n = snprintf(small, sizeof(small), "%d %u %o %s:%s ", (int)a->type, a->flags,
+			     (unsigned)a->mode, a->owner ? a->owner : "root",
+			     a->group ? a->group : "root");
 		memcpy(small + n, content.b, sizeof(content.b));
 		return digest_of(small, (size_t)n + sizeof(content.b));
 	}
 	buf_printf(&b, "%d %u %o %s:%s %s %s %s %s %s ", (int)a->type, a->flags, (unsigned)a->mode,
-		   a->owner ? a->owner : "root", a->group ? a->group : "root", a->home ? a->home : "",
-		   a->shell ? a->shell : "", a->gecos ? a->gecos : "", a->hash ? a->hash : "",
-		   a->anchor ? a->anchor : "");
+		   a->owner ? a->owner : "root", a->group ? a->group : "root",
+		   a->home ? a->home : "", a->shell ? a->shell : "", a->gecos ? a->gecos : "",
+		   a->hash ? a->hash : "", a->anchor ? a->anchor : "");
 	buf_put(&b, content.b, sizeof(content.b));
 	d = digest_of(b.data, b.len);
 	buf_done(&b);
@@ -84,8 +85,8 @@ int catalog_sort(struct catalog *c, struct err *err)
 	for (size_t i = 1; i < c->n; i++) {
 		if (by_place(&c->v[i - 1], &c->v[i]) == 0)
 			return err_set(err, ERR_CONFLICT, "%s %s is wanted by %s and by %s",
-				       artifact_type_name(c->v[i].type), c->v[i].path, c->v[i - 1].resource,
-				       c->v[i].resource);
+				       artifact_type_name(c->v[i].type), c->v[i].path,
+				       c->v[i - 1].resource, c->v[i].resource);
 	}
 	return 0;
 }

@@ -19,26 +19,31 @@
 #include "base/err.h"
 
 enum artifact_type {
-	ARTIFACT_USER,    /* system user and group; path is the name */
+	ARTIFACT_USER, /* system user and group; path is the name */
 	ARTIFACT_DIR,
 	ARTIFACT_FILE,
-	ARTIFACT_LINK,    /* data is the target */
-	ARTIFACT_BLOCK,   /* a marked block within a file of the distribution; data is its text */
-	ARTIFACT_MAPROW,  /* one row of a keyed map: path is "MAP:KEY", data the value */
-	ARTIFACT_ZONE,    /* a zone the name server serves: path is the zone, data its options */
+	ARTIFACT_LINK,   /* data is the target */
+	ARTIFACT_BLOCK,  /* a marked block within a file of the distribution; data is its text */
+	ARTIFACT_MAPROW, /* one row of a keyed map: path is "MAP:KEY", data the value */
+	ARTIFACT_ZONE,   /* a zone the name server serves: path is the zone, data its options */
 	ARTIFACT_COPYDIR, /* every *.conf of the administrator's folder `source` is copied into path */
 };
 
 enum artifact_flags {
-	ARTIFACT_ONCE = 1 << 0,   /* made when absent, then the tenant's own: never changed or healed */
+	ARTIFACT_ONCE =
+		1 << 0, /* made when absent, then the tenant's own: never changed or healed */
 	ARTIFACT_SECRET = 1 << 1, /* content is never shown or kept in history */
-	ARTIFACT_TENANT = 1 << 2, /* lies in a folder that a tenant can write: no links are followed */
+	ARTIFACT_TENANT =
+		1 << 2, /* lies in a folder that a tenant can write: no links are followed */
 	ARTIFACT_DATA = 1 << 3,   /* holds data: goes to the trash, is never simply removed */
 	ARTIFACT_LOCKED = 1 << 4, /* USER: the password does not work */
-	ARTIFACT_SERIAL = 1 << 5, /* FILE: SERIAL_LEN characters at serial_at take the zone's serial */
+	ARTIFACT_SERIAL =
+		1 << 5, /* FILE: SERIAL_LEN characters at serial_at take the zone's serial */
 };
 
-enum { SERIAL_LEN = 10 };
+enum {
+	SERIAL_LEN = 10
+};
 
 struct artifact {
 	enum artifact_type type;

@@ -5,12 +5,14 @@
 #include "base/strmap.h"
 #include "model/settings.h"
 
-extern const struct renderer render_home, render_php_fpm, render_cron, render_nginx_site, render_zone,
-	render_mail_domain, render_nginx_server, render_bind_server, render_mail_server;
+extern const struct renderer render_home, render_php_fpm, render_cron, render_nginx_site,
+	render_zone, render_mail_domain, render_nginx_server, render_bind_server,
+	render_mail_server;
 
 const struct renderer *const renderers[] = {
-	&render_home,	    &render_php_fpm,	 &render_cron,	      &render_nginx_site,  &render_zone,
-	&render_mail_domain, &render_nginx_server, &render_bind_server, &render_mail_server,
+	&render_home,         &render_php_fpm,     &render_cron,
+	&render_nginx_site,   &render_zone,        &render_mail_domain,
+	&render_nginx_server, &render_bind_server, &render_mail_server,
 };
 
 const size_t n_renderers = ARRAY_LEN(renderers);
@@ -71,6 +73,8 @@ const char *view_folder(const struct view *v, const char *account)
 
 const char *view_banner(const struct view *v, const char *resource)
 {
-	return mem_fmt(v->ctx, "Managed by NovaCPX for %s; changes made here are undone. Ask: novacpx explain PATH",
-		       resource);
+	return mem_fmt(
+		v->ctx,
+		"Managed by NovaCPX for %s; changes made here are undone. Ask: novacpx explain PATH",
+		resource);
 }

@@ -17,11 +17,11 @@
 struct view {
 	const void *ctx; /* for texts the renderer makes */
 	enum scope_level level;
-	const char *name;                /* of the account or domain; "" for the server */
-	const struct account *account;   /* owner; NULL for the server, or if it is gone */
-	const struct domain *target;     /* what an alias leads to */
-	struct ptrs *res;                /* by kind_index(): resources of the scope, in key order */
-	const struct strmap *settings;   /* name → value, where set */
+	const char *name;              /* of the account or domain; "" for the server */
+	const struct account *account; /* owner; NULL for the server, or if it is gone */
+	const struct domain *target;   /* what an alias leads to */
+	struct ptrs *res;              /* by kind_index(): resources of the scope, in key order */
+	const struct strmap *settings; /* name → value, where set */
 };
 
 struct renderer {
