@@ -462,13 +462,13 @@ int rndc_zone_reload(struct rndc *r, const char *zone, struct err *err)
 
 static int parse_serial(const char *text, uint32_t *ret)
 {
-	const char *line = strncmp(text, "serial: ", 8) == 0 ? text : strstr(text, "\nserial: ");
+	const char *line = text ? strstr(text, "\nserial: ") : NULL; /* "name: " stands first */
 	unsigned long long v;
 	char *end;
 
 	if (!line)
 		return -1;
-	line += strcspn(line, " ") + 1;
+	line += strlen("\nserial: ");
 	if (!isdigit((unsigned char)*line))
 		return -1;
 	v = strtoull(line, &end, 10);
