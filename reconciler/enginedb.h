@@ -41,6 +41,7 @@ struct owned {
 	struct digest digest;      /* FILE: of the content; others: of all of it */
 	struct stamp stamp;
 	int64_t serial; /* FILE with a serial: it; USER: the uid */
+	int64_t serial_at;
 	int64_t rev;    /* revision it was applied at */
 };
 
@@ -67,7 +68,7 @@ int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err)
 /* Conditions. A resource without a row is Ready once its revision is applied. */
 struct condition {
 	const char *resource;
-	const char *service; /* "" when it is the resource as such */
+	const char *part;    /* renderer it came about in, or "" */
 	const char *type;    /* Failed, Quarantined, Drifted, Blocked */
 	const char *reason;  /* one word: ValidationFailed, RenderFailed, … */
 	const char *message;
