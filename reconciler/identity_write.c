@@ -258,9 +258,9 @@ static int stage_file(struct identity_db *db, int root, int i, struct batch *bat
 		      const struct buf *text, struct err *err)
 {
 	const struct identity_file *file = &db->files[i];
-	const char *path;
+	const char *path = file->spec->path;
 	struct stat like;
-	int r = resolve(db, root, file->spec->path, &path, err);
+	int r = resolve(db, root, path, &path, err);
 
 	if (r < 0)
 		return r;
