@@ -575,6 +575,8 @@ TEST(owner_and_mode_stay_and_no_temporary_file_remains)
 	assert_int_equal(st.st_mode & 07777, 0604);
 	assert_false(fs_exists(f.root, "/etc/.passwd.novacpx"));
 	assert_false(fs_exists(f.root, "/etc/.shadow-.novacpx"));
+	assert_false(fs_exists(f.root, "/etc/passwd.lock"));
+	assert_false(fs_exists(f.root, "/etc/.pwd.lock.novacpx"));
 	teardown(&f);
 }
 
@@ -693,6 +695,8 @@ TEST(lock_files_of_the_shadow_tools_count_while_their_process_lives)
 	write_file(&f, "/etc/group.lock", "", 0600);
 	assert_int_equal(identity_write(f.db, f.root, &f.err), -ERR_BUSY);
 	expect_untouched(&f);
+	assert_string_equal(read_file(&f, "/etc/group.lock"), ""); /* not ours to remove */
+	assert_false(fs_exists(f.root, "/etc/passwd.lock"));
 	write_file(&f, "/etc/group.lock", mem_fmt(f.ctx, "%d", (int)dead), 0600);
 	write_file(&f, "/etc/passwd.lock", mem_fmt(f.ctx, "%d\n", (int)getpid()), 0600);
 	write_db(&f);
