@@ -5,6 +5,9 @@
 #include <string.h>
 
 static void put(struct err *err, enum err_code code, int sys, const char *fmt, va_list ap)
+	format_(4, 0);
+
+static void put(struct err *err, enum err_code code, int sys, const char *fmt, va_list ap)
 {
 	if (!err)
 		return;

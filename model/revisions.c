@@ -1,0 +1,274 @@
+/* Revisions: writing the rows that say what a commit did, and reading them. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "model/sql_priv.h"
+#include "model/store_priv.h"
+
+enum {
+	AUDIT_NAMES_MAX = 100
+};
+
+int store_head(struct store *s, int64_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(s->db, "SELECT coalesce(max(rev), 0) FROM revision", &st, err);
+
+	if (r < 0)
+		return r;
+	r = sql_step(st, err);
+	if (r > 0)
+		*ret = sql_int(st, 0);
+	return r < 0 ? r : 0;
+}
+
+/* Owner and scope, also of resources whose parent went in the same commit. */
+static int account_of_touched(struct apply *a, const struct strmap *by_name,
+			      const struct touched *t, const char **ret, struct err *err)
+{
+	const void *res = t->after ? t->after : t->before;
+	const struct field *parent = kind_parent(t->kind);
+	const struct touched *above;
+	int r = store_account_of(a->ctx, a->s, res, ret, err);
+
+	if (r < 0 || *ret || !parent)
+		return r;
+	above = strmap_find(by_name,
+			    mem_fmt(a->ctx, "%s/%s", parent->ref->name, field_text(parent, res)));
+	if (above && above->before)
+		r = store_account_of(a->ctx, a->s, above->before, ret, err);
+	return r;
+}
+
+static const char *scope_of(const struct touched *t)
+{
+	const struct field *scope = kind_scope(t->kind);
+
+	return scope ? field_text(scope, t->after ? t->after : t->before) : NULL;
+}
+
+static int write_changes(struct apply *a, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct strmap by_name = STRMAP_ON(a->ctx);
+	int r = sql_get(
+		a->s->db,
+		"INSERT INTO change(rev, seq, op, kind, key, account, scope) VALUES(?,?,?,?,?,?,?)",
+		&st, err);
+
+	for (size_t i = 0; i < a->touched.n; i++) {
+		struct touched *t = &a->touched.v[i];
+
+		if (!t->after)
+			*strmap_slot(&by_name, mem_fmt(a->ctx, "%s/%s", t->kind->name, t->key)) = t;
+	}
+	for (size_t i = 0; i < a->touched.n && r >= 0; i++) {
+		const struct touched *t = &a->touched.v[i];
+		const char *account = NULL;
+
+		r = account_of_touched(a, &by_name, t, &account, err);
+		if (r < 0)
+			break;
+		sql_bind_int(st, 1, a->rev->rev);
+		sql_bind_int(st, 2, (int64_t)i);
+		sql_bind_text(st, 3, !t->before ? "+" : t->after ? "~" : "-");
+		sql_bind_text(st, 4, t->kind->name);
+		sql_bind_text(st, 5, t->key);
+		sql_bind_text(st, 6, account);
+		sql_bind_text(st, 7, scope_of(t));
+		r = sql_run(st, err);
+	}
+	return r;
+}
+
+static int write_revision(struct apply *a, const void *changeset, size_t len, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(
+		a->s->db,
+		"INSERT INTO revision(rev, time, actor, source, message, changes, idempotency, changeset) "
+		"VALUES(?,?,?,?,?,?,?,?)",
+		&st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_int(st, 1, a->rev->rev);
+	sql_bind_int(st, 2, a->rev->time);
+	sql_bind_text(st, 3, a->rev->actor);
+	sql_bind_text(st, 4, a->rev->source);
+	sql_bind_text(st, 5, a->rev->message);
+	sql_bind_int(st, 6, (int64_t)a->touched.n);
+	sql_bind_text(st, 7, a->rev->idempotency);
+	sql_bind_blob(st, 8, len ? changeset : "", len);
+	return sql_run(st, err);
+}
+
+static int write_audit(struct apply *a, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct buf detail = BUF_ON(a->ctx);
+	int r = sql_get(
+		a->s->db,
+		"INSERT INTO audit(time, actor, source, action, resource, rev, detail) VALUES(?,?,?,'commit',?,?,?)",
+		&st, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < a->touched.n && i < AUDIT_NAMES_MAX; i++) {
+		const struct touched *t = &a->touched.v[i];
+
+		buf_printf(&detail, "%c%s/%s\n",
+			   !t->before ? '+'
+			   : t->after ? '~'
+				      : '-',
+			   t->kind->name, t->key);
+	}
+	if (a->touched.n > AUDIT_NAMES_MAX)
+		buf_printf(&detail, "and %zu more\n", a->touched.n - AUDIT_NAMES_MAX);
+	sql_bind_int(st, 1, a->rev->time);
+	sql_bind_text(st, 2, a->rev->actor);
+	sql_bind_text(st, 3, a->rev->source);
+	sql_bind_text(st, 4,
+		      a->touched.n == 1 ? mem_fmt(a->ctx, "%s/%s", a->touched.v[0].kind->name,
+						  a->touched.v[0].key)
+					: NULL);
+	sql_bind_int(st, 5, a->rev->rev);
+	sql_bind_text(st, 6, buf_str(&detail));
+	return sql_run(st, err);
+}
+
+static int problems_error(const struct problems *p, struct err *err)
+{
+	enum err_code code = ERR_INVALID;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].code == ERR_CONFLICT || p->v[i].code == ERR_NOTFOUND ||
+		    p->v[i].code == ERR_DENIED)
+			code = p->v[i].code;
+	}
+	if (p->n == 1)
+		return err_set(err, code, "%s: %s", p->v[0].resource, p->v[0].msg);
+	return err_set(err, code, "%zu problems; the first: %s: %s", p->n, p->v[0].resource,
+		       p->v[0].msg);
+}
+
+int apply_finish(struct apply *a, struct err *err)
+{
+	void *changeset = NULL;
+	int len = 0;
+	int r = 0;
+
+	if (a->problems->n == 0 && a->touched.n == 0) {
+		apply_abort(a);
+		return store_head(a->s, &a->rev->rev, err);
+	}
+	r = rules_check(a, err);
+	if (r >= 0 && a->problems->n)
+		r = problems_error(a->problems, err);
+	if (r >= 0 && sqlite3session_changeset(a->session, &len, &changeset) != SQLITE_OK)
+		r = sql_fail(a->s->db, err, "record changes");
+	sqlite3session_delete(a->session);
+	a->session = NULL;
+	if (r >= 0)
+		r = write_revision(a, changeset, (size_t)len, err);
+	if (r >= 0)
+		r = write_changes(a, err);
+	if (r >= 0)
+		r = write_audit(a, err);
+	sqlite3_free(changeset);
+	a->rev->changes = (int64_t)a->touched.n;
+	if (r < 0)
+		apply_abort(a);
+	return r < 0 ? r : 1;
+}
+
+static void read_revision(const void *ctx, struct stmt *st, struct revision *ret)
+{
+	*ret = (struct revision){
+		.rev = sql_int(st, 0),
+		.time = sql_int(st, 1),
+		.changes = sql_int(st, 5),
+	};
+	ret->actor = mem_str(ctx, sql_text(st, 2));
+	ret->source = mem_str(ctx, sql_text(st, 3));
+	ret->message = mem_str(ctx, sql_text(st, 4));
+	ret->idempotency = mem_str(ctx, sql_text(st, 6));
+}
+
+#define REVISION_COLUMNS "rev, time, actor, source, message, changes, idempotency"
+
+int store_revision(const void *ctx, struct store *s, int64_t rev, struct revision *ret,
+		   struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(s->db, "SELECT " REVISION_COLUMNS " FROM revision WHERE rev=?", &st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_int(st, 1, rev);
+	r = sql_step(st, err);
+	if (r > 0)
+		read_revision(ctx, st, ret);
+	return r < 0    ? r
+	       : r == 0 ? err_set(err, ERR_NOTFOUND, "there is no revision %" PRId64, rev)
+			: 0;
+}
+
+int store_changes(struct store *s, int64_t from, int64_t to, change_row_fn *fn, void *arg,
+		  struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(
+		s->db,
+		"SELECT rev, op, kind, key, account, scope FROM change WHERE rev>? AND rev<=? ORDER BY rev, seq",
+		&st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_int(st, 1, from);
+	sql_bind_int(st, 2, to);
+	while ((r = sql_step(st, err)) > 0) {
+		struct change_row row = { .rev = sql_int(st, 0),
+					  .op = sql_text(st, 1)[0],
+					  .kind = sql_text(st, 2),
+					  .key = sql_text(st, 3),
+					  .account = sql_text(st, 4),
+					  .scope = sql_text(st, 5) };
+
+		r = fn(&row, arg, err);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+int store_log(struct store *s, const struct kind *k, const char *key, int64_t max, revision_fn *fn,
+	      void *arg, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "log");
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(s->db,
+			k ? "SELECT " REVISION_COLUMNS
+			    " FROM revision WHERE rev IN (SELECT rev FROM change "
+			    "WHERE kind=?2 AND key=?3) ORDER BY rev DESC LIMIT ?1"
+			  : "SELECT " REVISION_COLUMNS " FROM revision ORDER BY rev DESC LIMIT ?1",
+			&st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_int(st, 1, max);
+	if (k) {
+		sql_bind_text(st, 2, k->name);
+		sql_bind_text(st, 3, key);
+	}
+	while ((r = sql_step(st, err)) > 0) {
+		struct revision rev;
+
+		read_revision(tmp, st, &rev);
+		r = fn(&rev, arg, err);
+		if (r < 0)
+			break;
+	}
+	return r;
+}

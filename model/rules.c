@@ -1,0 +1,595 @@
+/*
+ * Rules across resources, checked over what a commit touched, after its rows
+ * stand in the open transaction: references exist and stay within one tenant,
+ * names are claimed once, limits hold, DNS names can stand together. Every
+ * problem is collected; a rule returns an error only when the store fails.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "model/check.h"
+#include "model/rdata.h"
+#include "model/store_priv.h"
+
+struct subject {
+	struct apply *a;
+	const struct touched *t;
+	const void *res;     /* t->after */
+	const char *account; /* its owner, or NULL */
+};
+
+static void complain(const struct subject *s, enum err_code code, const char *field,
+		     const char *fmt, ...) format_(4, 5);
+
+static void complain(const struct subject *s, enum err_code code, const char *field,
+		     const char *fmt, ...)
+{
+	va_list ap;
+	char *msg;
+
+	va_start(ap, fmt);
+	msg = talloc_vasprintf(s->a->ctx, fmt, ap);
+	va_end(ap);
+	problem_add(s->a->problems, s->t->change, code, res_name(s->a->ctx, s->res), field, "%s",
+		    msg);
+}
+
+/* 1 and the resource, 0 when there is none. */
+static int look_up(const struct subject *s, const struct kind *k, const char *key, void *ret,
+		   struct err *err)
+{
+	int r = store_get(s->a->ctx, s->a->s, k, key, ret, err);
+
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+/* True the first time it is asked about NAME in this commit. */
+static bool first_time(struct apply *a, const char *name)
+{
+	void **slot;
+
+	if (strmap_find(&a->checked, name))
+		return false;
+	slot = strmap_slot(&a->checked, name);
+	*slot = a;
+	return true;
+}
+
+static bool is(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+/* References */
+
+static int check_ref(const struct subject *s, const struct field *f, struct err *err)
+{
+	const char *key = field_text(f, s->res);
+	const char *what = f->flags & FIELD_DERIVED ? NULL : f->name;
+	const char *owner = NULL;
+	void *target = NULL;
+	int r;
+
+	if (!key || !first_time(s->a, mem_fmt(s->a->ctx, "ref %s/%s %s", f->ref->name, key,
+					      s->account ? s->account : "")))
+		return 0;
+	r = look_up(s, f->ref, key, &target, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		r = store_account_of(s->a->ctx, s->a->s, target, &owner, err);
+	if (r < 0)
+		return r;
+	if (!target) {
+		*strmap_slot(&s->a->checked, mem_fmt(s->a->ctx, "ref %s/%s %s", f->ref->name, key,
+						     s->account ? s->account : "")) =
+			NULL; /* ask again: each one is told */
+		complain(s, ERR_INVALID, what, "%s: there is no %s \"%s\"", f->name, f->ref->name,
+			 key);
+	} else if (owner && s->account && strcmp(owner, s->account) != 0) {
+		complain(s, ERR_DENIED, what, "%s: the %s \"%s\" does not belong to account %s",
+			 f->name, f->ref->name, key, s->account);
+	}
+	return 0;
+}
+
+static int check_refs(const struct subject *s, struct err *err)
+{
+	FIELD_FOREACH(f, s->t->kind) {
+		int r = f->type == FIELD_REF ? check_ref(s, f, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What is deleted must not be needed any more. Children went with it. */
+static int check_referrers(struct apply *a, const struct touched *t, struct err *err)
+{
+	KIND_FOREACH(k) {
+		FIELD_FOREACH(f, k) {
+			cleanup_(mem_freep) struct cursor *c = NULL;
+			int64_t n = 0;
+			void *first;
+			int r;
+
+			if (f->type != FIELD_REF || f->ref != t->kind)
+				continue;
+			r = store_count(a->s, k, f, t->key, &n, err);
+			if (r >= 0 && n > 0)
+				r = cursor_open(a->ctx, a->s, k, f, t->key, &c, err);
+			if (r >= 0 && n > 0)
+				r = cursor_next(a->ctx, c, &first, err);
+			if (r < 0)
+				return r;
+			if (n > 0)
+				problem_add(a->problems, t->change, ERR_CONFLICT,
+					    mem_fmt(a->ctx, "%s/%s", t->kind->name, t->key), NULL,
+					    "cannot be deleted: %s needs it%s",
+					    res_name(a->ctx, first),
+					    n > 1 ? mem_fmt(a->ctx, ", and %" PRId64 " more", n - 1)
+						  : "");
+		}
+	}
+	return 0;
+}
+
+/* Names that belong to somebody */
+
+/* A name below another tenant's domain or zone would be taken out of his hands. */
+static int check_foreign_parent(const struct subject *s, const char *name, bool *ret_has_parent,
+				struct err *err)
+{
+	static const struct kind *const owners[] = { &kind_domain, &kind_zone };
+
+	*ret_has_parent = false;
+	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.')) {
+		for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
+			const char *owner = NULL;
+			void *above;
+			int r = look_up(s, owners[i], dot + 1, &above, err);
+
+			if (r > 0)
+				r = store_account_of(s->a->ctx, s->a->s, above, &owner, err);
+			if (r < 0)
+				return r;
+			if (!owner)
+				continue;
+			if (strcmp(owner, s->account) != 0) {
+				complain(
+					s, ERR_DENIED, NULL,
+					"the name lies below \"%s\", which belongs to another account",
+					dot + 1);
+				return 0;
+			}
+			*ret_has_parent = true;
+		}
+	}
+	return 0;
+}
+
+static bool is_beneath(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+static int check_in_home(const struct subject *s, const char *field, const char *path,
+			 struct err *err)
+{
+	struct account *a;
+	int r;
+
+	if (!path || !s->account)
+		return 0;
+	r = look_up(s, &kind_account, s->account, &a, err);
+	if (r > 0 && !is_beneath(path, account_home(s->a->ctx, a)))
+		complain(s, ERR_INVALID, field, "%s: \"%s\" must lie in the account's home %s",
+			 field, path, account_home(s->a->ctx, a));
+	return r < 0 ? r : 0;
+}
+
+static int check_www_claim(const struct subject *s, const struct domain *d, struct err *err)
+{
+	struct domain *other;
+	int r = 0;
+
+	if (d->www) {
+		r = look_up(s, &kind_domain, mem_fmt(s->a->ctx, "www.%s", d->name), &other, err);
+		if (r > 0)
+			complain(s, ERR_CONFLICT, "www",
+				 "www: \"www.%s\" is a domain of its own; set www to false here",
+				 d->name);
+	}
+	if (r >= 0 && strncmp(d->name, "www.", 4) == 0) {
+		r = look_up(s, &kind_domain, d->name + 4, &other, err);
+		if (r > 0 && other->www)
+			complain(s, ERR_CONFLICT, NULL,
+				 "domain \"%s\" answers to this name already (its field www)",
+				 d->name + 4);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int check_one_primary(const struct subject *s, struct err *err)
+{
+	cleanup_(mem_freep) struct cursor *c = NULL;
+	const struct domain *d = s->res;
+	struct domain *other;
+	int r;
+
+	if (!is(d->type, "primary"))
+		return 0;
+	r = cursor_open(s->a->ctx, s->a->s, &kind_domain, kind_parent(&kind_domain), d->account, &c,
+			err);
+	while (r >= 0 && (r = cursor_next(s->a->ctx, c, &other, err)) > 0) {
+		if (is(other->type, "primary") && strcmp(other->name, d->name) != 0)
+			complain(s, ERR_CONFLICT, "type",
+				 "type: account %s has its primary domain already: \"%s\"",
+				 d->account, other->name);
+	}
+	return r;
+}
+
+static int rule_domain(const struct subject *s, struct err *err)
+{
+	const struct domain *d = s->res;
+	struct domain *target;
+	bool has_parent = false;
+	int r = check_foreign_parent(s, d->name, &has_parent, err);
+
+	if (r >= 0 && is(d->type, "subdomain") && !has_parent)
+		complain(
+			s, ERR_INVALID, "type",
+			"type: a subdomain lies below a domain of the same account; account %s has none above \"%s\"",
+			d->account, d->name);
+	if (r >= 0)
+		r = check_www_claim(s, d, err);
+	if (r >= 0)
+		r = check_one_primary(s, err);
+	if (r >= 0)
+		r = check_in_home(s, "document_root", d->document_root, err);
+	if (r >= 0 && d->target) {
+		r = look_up(s, &kind_domain, d->target, &target, err);
+		if (r > 0 && (is(target->type, "alias") || is(target->type, "redirect")))
+			complain(s, ERR_INVALID, "target",
+				 "target: \"%s\" is itself of type %s; name the site it leads to",
+				 d->target, target->type);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int rule_ftp(const struct subject *s, struct err *err)
+{
+	return check_in_home(s, "home_dir", ((const struct ftp_account *)s->res)->home_dir, err);
+}
+
+static int check_prefix(const struct subject *s, const char *name)
+{
+	if (strncmp(name, s->account, strlen(s->account)) != 0 || name[strlen(s->account)] != '_')
+		complain(s, ERR_INVALID, "name", "name: \"%s\" must begin with \"%s_\"", name,
+			 s->account);
+	return 0;
+}
+
+static int rule_database(const struct subject *s, struct err *err)
+{
+	(void)err;
+	return check_prefix(s, ((const struct database *)s->res)->name);
+}
+
+static int rule_database_user(const struct subject *s, struct err *err)
+{
+	const struct database_user *u = s->res;
+	int r = check_prefix(s, u->name);
+
+	for (size_t i = 0; i < u->databases.n && r >= 0; i++) {
+		struct database *d = NULL;
+
+		r = look_up(s, &kind_database, u->databases.v[i], &d, err);
+		if (r >= 0 && (!d || strcmp(d->account, s->account) != 0))
+			complain(s, ERR_INVALID, "databases",
+				 "databases: account %s has no database \"%s\"", s->account,
+				 u->databases.v[i]);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* DNS */
+
+static int rule_zone(const struct subject *s, struct err *err)
+{
+	bool has_parent;
+
+	return check_foreign_parent(s, ((const struct zone *)s->res)->name, &has_parent, err);
+}
+
+static int same_name(const struct subject *s, const struct record *rec, int64_t *ret_cnames,
+		     int64_t *ret_all, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(
+		store_sql(s->a->s),
+		"SELECT count(*), coalesce(sum(type='CNAME'), 0) FROM record WHERE zone=? AND name=?",
+		&st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, rec->zone);
+	sql_bind_text(st, 2, rec->name);
+	r = sql_step(st, err);
+	if (r > 0) {
+		*ret_all = sql_int(st, 0);
+		*ret_cnames = sql_int(st, 1);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* An NS inside the zone needs an address here, or the name server refuses the whole zone. */
+static int check_ns_address(const struct subject *s, const struct record *rec, struct err *err)
+{
+	const struct rdata_type *type = rdata_type_find(rec->type);
+	const char *target = rdata_target(type, rec->value);
+	const char *owner;
+	struct err ignored = ERR_INIT;
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r;
+
+	if (!target || !is(rec->type, "NS"))
+		return 0;
+	if (!is(target, mem_fmt(s->a->ctx, "%s.", rec->zone)) &&
+	    !strstr(target, mem_fmt(s->a->ctx, ".%s.", rec->zone)))
+		return 0;
+	if (rdata_name_canon(s->a->ctx, rec->zone, target, &owner, &ignored) < 0)
+		return 0;
+	r = sql_get(store_sql(s->a->s),
+		    "SELECT 1 FROM record WHERE zone=? AND name=? AND type IN ('A','AAAA')", &st,
+		    err);
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, rec->zone);
+	sql_bind_text(st, 2, owner);
+	r = sql_step(st, err);
+	if (r == 0)
+		complain(
+			s, ERR_INVALID, "value",
+			"value: name server \"%s\" lies in this zone, so it needs an A or AAAA record here",
+			target);
+	return r < 0 ? r : 0;
+}
+
+static int rule_record(const struct subject *s, struct err *err)
+{
+	const struct record *rec = s->res;
+	int64_t cnames = 0;
+	int64_t all = 0;
+	int r = 0;
+
+	if (first_time(s->a, mem_fmt(s->a->ctx, "name %s %s", rec->zone, rec->name)))
+		r = same_name(s, rec, &cnames, &all, err);
+	if (r < 0)
+		return r;
+	if (cnames > 0 && is(rec->name, "@"))
+		complain(
+			s, ERR_INVALID, "type",
+			"type: a CNAME cannot stand at the zone's own name (RFC 1912, 2.4); use A and AAAA");
+	else if (cnames > 0 && all > 1)
+		complain(
+			s, ERR_INVALID, "type",
+			"type: a CNAME stands alone at its name (RFC 1034, 3.6.2), and \"%s\" has %" PRId64
+			" records",
+			rec->name, all);
+	return check_ns_address(s, rec, err);
+}
+
+/* When an address goes, a name server that lives on it must not be left without. */
+static int address_gone(struct apply *a, const struct touched *t, struct err *err)
+{
+	const struct record *gone = t->before;
+	cleanup_(mem_freep) struct cursor *c = NULL;
+	struct subject s = { .a = a, .t = t };
+	struct record *rec;
+	int r;
+
+	if (!is(gone->type, "A") && !is(gone->type, "AAAA"))
+		return 0;
+	if (!first_time(a, mem_fmt(a->ctx, "ns of %s", gone->zone)))
+		return 0;
+	r = cursor_open(a->ctx, a->s, &kind_record, kind_parent(&kind_record), gone->zone, &c, err);
+	while (r >= 0 && (r = cursor_next(a->ctx, c, &rec, err)) > 0) {
+		s.res = rec;
+		if (is(rec->type, "NS"))
+			r = check_ns_address(&s, rec, err);
+	}
+	return r;
+}
+
+/* Mail */
+
+static int rule_forwarder(const struct subject *s, struct err *err)
+{
+	const struct forwarder *f = s->res;
+	struct strmap seen = STRMAP_ON(s->a->ctx);
+	void *mailbox = NULL;
+	int r = 0;
+
+	if (strcmp(f->source, f->destination) == 0) {
+		r = look_up(s, &kind_mailbox, f->source, &mailbox, err);
+		if (r == 0)
+			complain(
+				s, ERR_INVALID, "destination",
+				"destination: forwards to itself, and there is no mailbox of that address");
+		return r < 0 ? r : 0;
+	}
+	*strmap_slot(&seen, f->destination) = s->a;
+	for (size_t i = 0; i < seen.n && r >= 0; i++) {
+		cleanup_(mem_freep) struct cursor *c = NULL;
+		struct forwarder *next;
+
+		r = cursor_open(s->a->ctx, s->a->s, &kind_forwarder,
+				kind_field(&kind_forwarder, "source"), seen.entries[i].key, &c,
+				err);
+		while (r >= 0 && (r = cursor_next(s->a->ctx, c, &next, err)) > 0) {
+			if (strcmp(next->destination, f->source) == 0)
+				complain(
+					s, ERR_INVALID, "destination",
+					"destination: the mail would come back: \"%s\" forwards to \"%s\" again",
+					next->source, f->source);
+			else if (strcmp(next->source, next->destination) != 0)
+				*strmap_slot(&seen, next->destination) = s->a;
+		}
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Package limits */
+
+static const char *const counted_sites[] = { "primary", "addon", "redirect", NULL };
+static const char *const counted_addons[] = { "addon", NULL };
+static const char *const counted_subs[] = { "subdomain", NULL };
+static const char *const counted_parked[] = { "alias", NULL };
+
+static const struct limit {
+	const struct kind *kind;
+	const char *const *types; /* of domains */
+	const char *field;        /* of the package */
+	const char *what;
+} limits[] = {
+	{ &kind_domain, counted_sites, "max_domains", "domains" },
+	{ &kind_domain, counted_addons, "max_addon_domains", "addon domains" },
+	{ &kind_domain, counted_subs, "max_subdomains", "subdomains" },
+	{ &kind_domain, counted_parked, "max_parked_domains", "alias domains" },
+	{ &kind_mailbox, NULL, "max_email", "mailboxes" },
+	{ &kind_ftp_account, NULL, "max_ftp", "FTP accounts" },
+	{ &kind_database, NULL, "max_databases", "databases" },
+};
+
+static bool counts(const struct limit *l, const void *res)
+{
+	if (!l->types)
+		return true;
+	for (size_t i = 0; l->types[i]; i++) {
+		if (is(l->types[i], ((const struct domain *)res)->type))
+			return true;
+	}
+	return false;
+}
+
+static int count_of(const struct subject *s, const struct limit *l, const char *account,
+		    int64_t *ret, struct err *err)
+{
+	cleanup_(mem_freep) struct cursor *c = NULL;
+	void *res;
+	int r;
+
+	*ret = 0;
+	if (!l->types)
+		return store_count(s->a->s, l->kind, kind_parent(l->kind), account, ret, err);
+	r = cursor_open(s->a->ctx, s->a->s, l->kind, kind_parent(l->kind), account, &c, err);
+	while (r >= 0 && (r = cursor_next(s->a->ctx, c, &res, err)) > 0)
+		*ret += counts(l, res);
+	return r;
+}
+
+static int check_limit(const struct subject *s, const struct limit *l, const struct account *a,
+		       struct err *err)
+{
+	struct package *p;
+	int64_t max;
+	int64_t n;
+	int r;
+
+	if (!a->package ||
+	    !first_time(s->a, mem_fmt(s->a->ctx, "limit %s %s", l->field, a->username)))
+		return 0;
+	r = look_up(s, &kind_package, a->package, &p, err);
+	if (r <= 0)
+		return r;
+	max = field_int(kind_field(&kind_package, l->field), p);
+	if (max == 0)
+		return 0;
+	r = count_of(s, l, a->username, &n, err);
+	if (r >= 0 && n > max)
+		complain(s, ERR_DENIED, NULL,
+			 "package \"%s\" allows %" PRId64 " %s, and account %s would have %" PRId64,
+			 p->name, max, l->what, a->username, n);
+	return r;
+}
+
+static int check_limits(const struct subject *s, struct err *err)
+{
+	struct account *a = NULL;
+	int r = 0;
+
+	if (!s->account || s->t->before)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(limits) && r >= 0; i++) {
+		if (limits[i].kind != s->t->kind || !counts(&limits[i], s->res))
+			continue;
+		if (!a)
+			r = look_up(s, &kind_account, s->account, &a, err);
+		if (r >= 0 && a)
+			r = check_limit(s, &limits[i], a, err);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* A smaller package must still hold what the account has. */
+static int rule_account(const struct subject *s, struct err *err)
+{
+	const struct account *was = s->t->before;
+	int r = 0;
+
+	if (was && !is(was->package, ((const struct account *)s->res)->package)) {
+		for (size_t i = 0; i < ARRAY_LEN(limits) && r >= 0; i++)
+			r = check_limit(s, &limits[i], s->res, err);
+	}
+	return r < 0 ? r : 0;
+}
+
+static const struct {
+	const struct kind *kind;
+	int (*check)(const struct subject *s, struct err *err);
+} rules[] = {
+	{ &kind_account, rule_account },     { &kind_domain, rule_domain },
+	{ &kind_zone, rule_zone },           { &kind_record, rule_record },
+	{ &kind_forwarder, rule_forwarder }, { &kind_ftp_account, rule_ftp },
+	{ &kind_database, rule_database },   { &kind_database_user, rule_database_user },
+};
+
+static int check_after(struct apply *a, const struct touched *t, struct err *err)
+{
+	struct subject s = { .a = a, .t = t, .res = t->after };
+	int r = store_account_of(a->ctx, a->s, t->after, &s.account, err);
+
+	if (r >= 0)
+		r = check_refs(&s, err);
+	for (size_t i = 0; i < ARRAY_LEN(rules) && r >= 0; i++) {
+		if (rules[i].kind == t->kind)
+			r = rules[i].check(&s, err);
+	}
+	return r < 0 ? r : check_limits(&s, err);
+}
+
+int rules_check(struct apply *a, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < a->touched.n && r >= 0; i++) {
+		const struct touched *t = &a->touched.v[i];
+
+		if (t->after)
+			r = check_after(a, t, err);
+		else
+			r = check_referrers(a, t, err);
+		if (r >= 0 && t->before && t->kind == &kind_record)
+			r = address_gone(a, t, err);
+	}
+	return r;
+}

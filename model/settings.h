@@ -1,0 +1,28 @@
+/*
+ * The settings: server-wide values by name, each with a default, a check and
+ * a sentence. A `setting` resource overrides the default; a name that is not
+ * in this table is refused.
+ */
+#ifndef MODEL_SETTINGS_H
+#define MODEL_SETTINGS_H
+
+#include "model/field.h"
+
+struct setting_row {
+	const char *name;
+	const char *dflt;
+	canon_fn *canon;            /* NULL: any text */
+	const char *const *choices; /* NULL-terminated, or NULL */
+	int64_t min, max;           /* integer when max > min */
+	const char *doc;
+};
+
+extern const struct setting_row settings[];
+extern const size_t n_settings;
+
+const struct setting_row *setting_find(const char *name);
+/* Canonical form of VALUE for the setting NAME. */
+int setting_canon(const void *ctx, const char *name, const char *value, const char **ret,
+		  struct err *err) must_check;
+
+#endif

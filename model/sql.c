@@ -1,0 +1,242 @@
+#include "model/sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strmap.h"
+#include "model/sql_priv.h"
+
+struct stmt {
+	struct sql *db;
+	sqlite3_stmt *st;
+	const char *text;
+	struct stmt *next; /* free ones of the same text */
+};
+
+struct sql {
+	sqlite3 *handle;
+	struct strmap free; /* text → chain of idle statements */
+	struct stmt *all_idle;
+};
+
+static int sql_close(struct sql *db)
+{
+	sqlite3_stmt *st;
+
+	while ((st = sqlite3_next_stmt(db->handle, NULL)))
+		(void)sqlite3_finalize(st); /* its error was told when it was stepped */
+	(void)sqlite3_close_v2(db->handle);
+	return 0;
+}
+
+sqlite3 *sql_handle(struct sql *db)
+{
+	return db->handle;
+}
+
+int sql_fail(struct sql *db, struct err *err, const char *what)
+{
+	int rc = sqlite3_errcode(db->handle);
+
+	switch (rc) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(err, ERR_BUSY, "%s: the database is locked by another process",
+			       what);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return err_set(err, ERR_CORRUPT, "%s: %s", what, sqlite3_errmsg(db->handle));
+	case SQLITE_CONSTRAINT:
+		return err_set(err, ERR_CONFLICT, "%s: %s", what, sqlite3_errmsg(db->handle));
+	default: return err_set(err, ERR_SYSTEM, "%s: %s", what, sqlite3_errmsg(db->handle));
+	}
+}
+
+int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret, struct err *err)
+{
+	struct sql *db = mem_new(ctx, struct sql);
+	int oflags = flags & SQL_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	int r = 0;
+
+	if (flags & SQL_CREATE)
+		oflags |= SQLITE_OPEN_CREATE;
+	db->free.ctx = db;
+	if (sqlite3_open_v2(path, &db->handle, oflags, NULL) != SQLITE_OK) {
+		r = err_set(err, ERR_SYSTEM, "open database %s: %s", path,
+			    db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
+		(void)sqlite3_close_v2(db->handle);
+		(void)talloc_free(db);
+		return r;
+	}
+	talloc_set_destructor(db, sql_close);
+	(void)sqlite3_extended_result_codes(db->handle, 0);
+	(void)sqlite3_busy_timeout(db->handle, 5000);
+	if (!(flags & SQL_READONLY)) {
+		r = sql_exec(db, "PRAGMA journal_mode=WAL", err);
+		if (r >= 0)
+			r = sql_exec(db,
+				     flags & SQL_DURABLE ? "PRAGMA synchronous=FULL"
+							 : "PRAGMA synchronous=NORMAL",
+				     err);
+	}
+	if (r >= 0)
+		r = sql_exec(db, "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192", err);
+	if (r < 0) {
+		(void)err_wrap(err, "open database %s", path);
+		(void)talloc_free(db);
+		return r;
+	}
+	*ret = db;
+	return 0;
+}
+
+int sql_exec(struct sql *db, const char *text, struct err *err)
+{
+	char *msg = NULL;
+	int r = 0;
+
+	if (sqlite3_exec(db->handle, text, NULL, NULL, &msg) != SQLITE_OK)
+		r = sql_fail(db, err, "database");
+	sqlite3_free(msg);
+	return r;
+}
+
+int sql_get(struct sql *db, const char *text, struct stmt **ret, struct err *err)
+{
+	void **slot = strmap_slot(&db->free, text);
+	struct stmt *st = *slot;
+
+	if (st) {
+		*slot = st->next;
+		*ret = st;
+		return 0;
+	}
+	st = mem_new(db, struct stmt);
+	st->db = db;
+	st->text = text;
+	if (sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &st->st, NULL) !=
+	    SQLITE_OK) {
+		(void)talloc_free(st);
+		return sql_fail(db, err, "database statement");
+	}
+	*ret = st;
+	return 0;
+}
+
+void sql_done(struct stmt **stp)
+{
+	struct stmt *st = *stp;
+	void **slot;
+
+	if (!st)
+		return;
+	(void)sqlite3_reset(st->st);
+	(void)sqlite3_clear_bindings(st->st);
+	slot = strmap_slot(&st->db->free, st->text);
+	st->next = *slot;
+	*slot = st;
+	*stp = NULL;
+}
+
+/* Binding fails only for our own wrong column numbers or out of memory. */
+static void must(int rc)
+{
+	if (rc != SQLITE_OK)
+		abort();
+}
+
+void sql_bind_int(struct stmt *st, int col, int64_t num)
+{
+	must(sqlite3_bind_int64(st->st, col, num));
+}
+
+void sql_bind_text(struct stmt *st, int col, const char *s)
+{
+	must(s ? sqlite3_bind_text(st->st, col, s, -1, SQLITE_STATIC)
+	       : sqlite3_bind_null(st->st, col));
+}
+
+void sql_bind_blob(struct stmt *st, int col, const void *data, size_t len)
+{
+	must(data ? sqlite3_bind_blob64(st->st, col, data, len, SQLITE_STATIC)
+		  : sqlite3_bind_null(st->st, col));
+}
+
+int sql_step(struct stmt *st, struct err *err)
+{
+	switch (sqlite3_step(st->st)) {
+	case SQLITE_ROW: return 1;
+	case SQLITE_DONE: return 0;
+	default: return sql_fail(st->db, err, "database");
+	}
+}
+
+int sql_run(struct stmt *st, struct err *err)
+{
+	int r = sql_step(st, err);
+
+	(void)sqlite3_reset(st->st);
+	return r < 0 ? r : 0;
+}
+
+void sql_reset(struct stmt *st)
+{
+	(void)sqlite3_reset(st->st);
+}
+
+bool sql_is_null(struct stmt *st, int col)
+{
+	return sqlite3_column_type(st->st, col) == SQLITE_NULL;
+}
+
+int64_t sql_int(struct stmt *st, int col)
+{
+	return sqlite3_column_int64(st->st, col);
+}
+
+const char *sql_text(struct stmt *st, int col)
+{
+	return (const char *)sqlite3_column_text(st->st, col);
+}
+
+const void *sql_blob(struct stmt *st, int col, size_t *ret_len)
+{
+	const void *p = sqlite3_column_blob(st->st, col);
+
+	*ret_len = (size_t)sqlite3_column_bytes(st->st, col);
+	return p;
+}
+
+int64_t sql_changes(struct sql *db)
+{
+	return sqlite3_changes64(db->handle);
+}
+
+int64_t sql_last_id(struct sql *db)
+{
+	return sqlite3_last_insert_rowid(db->handle);
+}
+
+int sql_begin(struct sql *db, struct err *err)
+{
+	return sql_exec(db, "BEGIN IMMEDIATE", err);
+}
+
+int sql_commit(struct sql *db, struct err *err)
+{
+	return sql_exec(db, "COMMIT", err);
+}
+
+void sql_rollback(struct sql *db)
+{
+	struct err ignored = ERR_INIT;
+
+	if (sql_in_txn(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
+		return; /* nothing is lost: the connection ends it anyway */
+}
+
+bool sql_in_txn(struct sql *db)
+{
+	return sqlite3_get_autocommit(db->handle) == 0;
+}

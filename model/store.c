@@ -1,0 +1,318 @@
+#include "model/store.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "model/res_sql.h"
+#include "model/store_priv.h"
+
+static const char schema_fixed[] =
+	"CREATE TABLE revision(rev INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, "
+	"source TEXT NOT NULL, message TEXT, changes INTEGER NOT NULL, idempotency TEXT UNIQUE, "
+	"changeset BLOB NOT NULL) STRICT;"
+	"CREATE TABLE change(rev INTEGER NOT NULL, seq INTEGER NOT NULL, op TEXT NOT NULL, kind TEXT NOT NULL, "
+	"key TEXT NOT NULL, account TEXT, scope TEXT, PRIMARY KEY(rev, seq)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX change_resource ON change(kind, key, rev);"
+	"CREATE TABLE audit(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, "
+	"source TEXT NOT NULL, action TEXT NOT NULL, resource TEXT, rev INTEGER, detail TEXT) STRICT;"
+	"CREATE TABLE secret(kind TEXT NOT NULL, key TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, "
+	"rev INTEGER NOT NULL, dropped INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, key, field)) "
+	"STRICT, WITHOUT ROWID;";
+
+static int create_schema(struct store *s, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "schema");
+	struct buf b = BUF_ON(tmp);
+
+	buf_puts(&b, schema_fixed);
+	KIND_FOREACH(k)
+		buf_puts(&b, res_sql_ddl(tmp, k));
+	buf_printf(&b, "PRAGMA user_version=%d;", SCHEMA_VERSION);
+	return sql_exec(s->db, buf_str(&b), err);
+}
+
+static int schema_version(struct store *s, int64_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(s->db, "PRAGMA user_version", &st, err);
+
+	if (r < 0)
+		return r;
+	r = sql_step(st, err);
+	if (r > 0)
+		*ret = sql_int(st, 0);
+	return r < 0 ? r : 0;
+}
+
+/* Each migration brings the schema one version on; all run in one transaction. */
+static const char *const migrations[SCHEMA_VERSION] = {
+	NULL, /* version 0 is an empty file: create_schema() makes the newest at once */
+};
+
+static int migrate(struct store *s, bool readonly, struct err *err)
+{
+	int64_t version = 0;
+	int r = schema_version(s, &version, err);
+
+	if (r < 0)
+		return r;
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if (version > SCHEMA_VERSION)
+		return err_set(
+			err, ERR_CONFLICT,
+			"model.db has schema version %lld; this program knows versions up to %d: "
+			"install the newer NovaCPX again",
+			(long long)version, SCHEMA_VERSION);
+	if (readonly)
+		return err_set(err, ERR_NOTFOUND, "model.db has no tables yet");
+	r = sql_begin(s->db, err);
+	if (r < 0)
+		return r;
+	if (version == 0)
+		r = create_schema(s, err);
+	for (int64_t v = version; v > 0 && v < SCHEMA_VERSION && r >= 0; v++)
+		r = sql_exec(s->db, migrations[v], err);
+	if (r >= 0)
+		r = sql_commit(s->db, err);
+	if (r < 0)
+		sql_rollback(s->db);
+	return r;
+}
+
+static void make_statements(struct store *s)
+{
+	s->sql = mem_zero(s, n_kinds * sizeof(*s->sql));
+	KIND_FOREACH(k) {
+		struct kind_sql *q = &s->sql[kind_index(k)];
+		const char *select = res_sql_select(s, k);
+
+		q->select_key = mem_fmt(s, "%s%s", select, res_sql_where_key(s, k));
+		q->select_id = mem_fmt(s, "%s WHERE id=?", select);
+		q->select_all = select;
+		q->insert = res_sql_insert(s, k);
+		q->update = res_sql_update(s, k);
+		q->delete_id = mem_fmt(s, "DELETE FROM \"%s\" WHERE id=?", k->name);
+	}
+}
+
+int store_open(const void *ctx, const char *path, bool readonly, struct store **ret,
+	       struct err *err)
+{
+	struct store *s = mem_new(ctx, struct store);
+	int r;
+
+	s->texts.ctx = s;
+	r = sql_open(s, path, readonly ? SQL_READONLY : SQL_DURABLE | SQL_CREATE, &s->db, err);
+
+	if (r >= 0)
+		r = migrate(s, readonly, err);
+	if (r < 0) {
+		(void)talloc_free(s);
+		return r;
+	}
+	make_statements(s);
+	*ret = s;
+	return 0;
+}
+
+struct sql *store_sql(struct store *s)
+{
+	return s->db;
+}
+
+static void give(void *ret_res, void *res)
+{
+	memcpy(ret_res, &res, sizeof(res));
+}
+
+static int get_one(const void *ctx, struct store *s, const struct kind *k, struct stmt *st,
+		   void *ret_res, struct err *err)
+{
+	int r = sql_step(st, err);
+
+	(void)s;
+	if (r > 0)
+		give(ret_res, res_sql_read(ctx, k, st));
+	return r < 0 ? r : r == 0 ? -(int)ERR_NOTFOUND : 0;
+}
+
+int store_get(const void *ctx, struct store *s, const struct kind *k, const char *key,
+	      void *ret_res, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "key");
+	cleanup_(sql_done) struct stmt *st = NULL;
+	void *probe = mem_zero(tmp, k->size);
+	int r;
+
+	((struct res *)probe)->kind = k;
+	r = res_set_key(tmp, probe, key, err);
+	if (r >= 0)
+		r = sql_get(s->db, s->sql[kind_index(k)].select_key, &st, err);
+	if (r < 0)
+		return r;
+	res_sql_bind_key(st, probe);
+	r = get_one(ctx, s, k, st, ret_res, err);
+	if (r == -ERR_NOTFOUND)
+		return err_set(err, ERR_NOTFOUND, "there is no %s \"%s\"", k->name, key);
+	return r;
+}
+
+int store_get_id(const void *ctx, struct store *s, const struct kind *k, int64_t id, void *ret_res,
+		 struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(s->db, s->sql[kind_index(k)].select_id, &st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_int(st, 1, id);
+	r = get_one(ctx, s, k, st, ret_res, err);
+	if (r == -ERR_NOTFOUND)
+		return err_set(err, ERR_NOTFOUND, "there is no %s with id %lld", k->name,
+			       (long long)id);
+	return r;
+}
+
+/* Cursors */
+
+struct cursor {
+	const struct kind *k;
+	struct stmt *st;
+	char *value;
+};
+
+static int cursor_free(struct cursor *c)
+{
+	sql_done(&c->st);
+	return 0;
+}
+
+/* Statement texts are kept with the store, once each: equal ones share a prepared statement. */
+static const char *kept(struct store *s, const char *text)
+{
+	const char *known = strmap_find(&s->texts, text);
+	const char *copy;
+
+	if (known)
+		return known;
+	copy = mem_str(s, text);
+	*strmap_slot(&s->texts, copy) = (void *)(uintptr_t)copy;
+	return copy;
+}
+
+static int open_cursor(const void *ctx, struct store *s, const struct kind *k, char *text,
+		       const char *value, struct cursor **ret, struct err *err)
+{
+	struct cursor *c = mem_new(ctx, struct cursor);
+	int r;
+
+	c->k = k;
+	r = sql_get(s->db, kept(s, text), &c->st, err);
+	if (r < 0) {
+		(void)talloc_free(c);
+		return r;
+	}
+	talloc_set_destructor(c, cursor_free);
+	c->value = mem_str(c, value);
+	if (value)
+		sql_bind_text(c->st, 1, c->value);
+	*ret = c;
+	return 0;
+}
+
+int cursor_open(const void *ctx, struct store *s, const struct kind *k, const struct field *field,
+		const char *value, struct cursor **ret, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "cursor");
+	const char *select = s->sql[kind_index(k)].select_all;
+	const char *order = res_sql_order(tmp, k);
+	char *text = field ? mem_fmt(tmp, "%s WHERE \"%s\"=?%s", select, field->name, order)
+			   : mem_fmt(tmp, "%s%s", select, order);
+
+	return open_cursor(ctx, s, k, text, field ? value : NULL, ret, err);
+}
+
+int cursor_open_by(const void *ctx, struct store *s, const struct kind *k,
+		   const struct field *order_by, struct cursor **ret, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "cursor");
+	const char *order = res_sql_order(tmp, k);
+	char *text = mem_fmt(tmp, "%s ORDER BY \"%s\", %s", s->sql[kind_index(k)].select_all,
+			     order_by->name, order + strlen(" ORDER BY "));
+
+	return open_cursor(ctx, s, k, text, NULL, ret, err);
+}
+
+int cursor_next(const void *ctx, struct cursor *c, void *ret_res, struct err *err)
+{
+	int r = sql_step(c->st, err);
+
+	if (r > 0)
+		give(ret_res, res_sql_read(ctx, c->k, c->st));
+	return r;
+}
+
+int store_count(struct store *s, const struct kind *k, const struct field *field, const char *value,
+		int64_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "count");
+	char *text = field ? mem_fmt(tmp, "SELECT count(*) FROM \"%s\" WHERE \"%s\"=?", k->name,
+				     field->name)
+			   : mem_fmt(tmp, "SELECT count(*) FROM \"%s\"", k->name);
+	int r = sql_get(s->db, kept(s, text), &st, err);
+
+	if (r < 0)
+		return r;
+	if (field)
+		sql_bind_text(st, 1, value);
+	r = sql_step(st, err);
+	if (r > 0)
+		*ret = sql_int(st, 0);
+	return r < 0 ? r : 0;
+}
+
+int store_commit(struct store *s, struct err *err)
+{
+	int r = sql_commit(s->db, err);
+
+	if (r < 0)
+		sql_rollback(s->db);
+	return r;
+}
+
+void store_rollback(struct store *s)
+{
+	sql_rollback(s->db);
+}
+
+int store_account_of(const void *ctx, struct store *s, const void *res, const char **ret,
+		     struct err *err)
+{
+	const struct kind *k = ((const struct res *)res)->kind;
+	const struct field *parent = kind_parent(k);
+	void *above;
+	int r;
+
+	*ret = NULL;
+	if (k == &kind_account) {
+		*ret = ((const struct account *)res)->username;
+		return 0;
+	}
+	if (!parent)
+		return 0;
+	if (parent->ref == &kind_account) {
+		*ret = field_text(parent, res);
+		return 0;
+	}
+	r = store_get(ctx, s, parent->ref, field_text(parent, res), &above, err);
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? r
+		     : store_account_of(ctx, s, above, ret,
+					err); /* NOLINT(misc-no-recursion): parents are few */
+}

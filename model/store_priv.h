@@ -1,0 +1,44 @@
+/* What the files of the store share. */
+#ifndef MODEL_STORE_PRIV_H
+#define MODEL_STORE_PRIV_H
+
+#include "model/store.h"
+
+struct kind_sql {
+	const char *select_key, *select_id, *select_all, *insert, *update, *delete_id;
+};
+
+struct store {
+	struct sql *db;
+	struct kind_sql *sql; /* by kind_index() */
+	struct strmap texts;  /* statement texts made at run time */
+};
+
+struct apply {
+	struct store *s;
+	void *ctx;
+	struct revision *rev;
+	struct problems *problems;
+	struct touched_list touched;
+	struct strmap checked; /* what the rules have looked at once */
+	bool restores;         /* revert or rollback: dropped secrets come back */
+	struct sqlite3_session *session;
+};
+
+/* Writes RES (BEFORE: the row as it was, or NULL) with its secrets. */
+int apply_write(struct apply *a, void *res, const void *before, struct err *err) must_check;
+/* Turns ERR into a problem of change I about RES. */
+void apply_problem(struct apply *a, size_t i, const void *res, const struct err *err);
+/* Starts recording; ends in apply_finish() or apply_abort(). */
+int apply_begin(struct apply *a, struct err *err) must_check;
+void apply_abort(struct apply *a);
+void touched_add(struct apply *a, const struct kind *k, void *before, void *after, size_t change);
+/* Runs every rule over what was touched; problems are collected. */
+int rules_check(struct apply *a, struct err *err) must_check;
+/*
+ * Ends APPLY: rules, revision, change and audit rows, changeset. 1 when the transaction stands open
+ * with something in it, 0 when nothing changed (rolled back), or an error (rolled back).
+ */
+int apply_finish(struct apply *a, struct err *err) must_check;
+
+#endif

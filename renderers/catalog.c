@@ -1,0 +1,92 @@
+#include "renderers/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static const char *const type_names[] = {
+	[ARTIFACT_USER] = "user", [ARTIFACT_DIR] = "folder",     [ARTIFACT_FILE] = "file",
+	[ARTIFACT_LINK] = "link", [ARTIFACT_BLOCK] = "block",    [ARTIFACT_MAPROW] = "row",
+	[ARTIFACT_ZONE] = "zone", [ARTIFACT_COPYDIR] = "copies",
+};
+
+const char *artifact_type_name(enum artifact_type t)
+{
+	return type_names[t];
+}
+
+struct digest artifact_content_digest(const struct artifact *a)
+{
+	char *copy;
+	struct digest d;
+
+	if (!(a->flags & ARTIFACT_SERIAL))
+		return digest_of(a->data ? a->data : "", a->len);
+	copy = mem_dup(NULL, a->data, a->len);
+	memset(copy + a->serial_at, ' ', SERIAL_LEN);
+	d = digest_of(copy, a->len);
+	(void)talloc_free(copy);
+	return d;
+}
+
+static struct digest whole_digest(const struct artifact *a)
+{
+	struct digest content = artifact_content_digest(a);
+	char small[512];
+	struct buf b = { .max = BUF_MAX };
+	struct digest d;
+	int n;
+
+	if (a->type == ARTIFACT_FILE || a->type == ARTIFACT_DIR) { /* the many: no allocation */
+		n = snprintf(small, sizeof(small), "%d %u %o %s:%s ", (int)a->type, a->flags,
+			     (unsigned)a->mode, a->owner ? a->owner : "root",
+			     a->group ? a->group : "root");
+		memcpy(small + n, content.b, sizeof(content.b));
+		return digest_of(small, (size_t)n + sizeof(content.b));
+	}
+	buf_printf(&b, "%d %u %o %s:%s %s %s %s %s %s ", (int)a->type, a->flags, (unsigned)a->mode,
+		   a->owner ? a->owner : "root", a->group ? a->group : "root",
+		   a->home ? a->home : "", a->shell ? a->shell : "", a->gecos ? a->gecos : "",
+		   a->hash ? a->hash : "", a->anchor ? a->anchor : "");
+	buf_put(&b, content.b, sizeof(content.b));
+	d = digest_of(b.data, b.len);
+	buf_done(&b);
+	return d;
+}
+
+void catalog_add(struct catalog *c, const struct artifact *a)
+{
+	struct artifact *new;
+
+	mem_room(c->ctx, &c->v, &c->cap, c->n, sizeof(*c->v));
+	new = &c->v[c->n++];
+	*new = *a;
+	new->digest = whole_digest(new);
+}
+
+int artifact_cmp(enum artifact_type ta, const char *pa, enum artifact_type tb, const char *pb)
+{
+	return ta != tb ? (ta < tb ? -1 : 1) : strcmp(pa, pb);
+}
+
+static int by_place(const void *va, const void *vb)
+{
+	const struct artifact *a = va;
+	const struct artifact *b = vb;
+
+	return artifact_cmp(a->type, a->path, b->type, b->path);
+}
+
+int catalog_sort(struct catalog *c, struct err *err)
+{
+	if (c->n > 1)
+		qsort(c->v, c->n, sizeof(*c->v), by_place);
+	for (size_t i = 1; i < c->n; i++) {
+		if (by_place(&c->v[i - 1], &c->v[i]) == 0)
+			return err_set(err, ERR_CONFLICT, "%s %s is wanted by %s and by %s",
+				       artifact_type_name(c->v[i].type), c->v[i].path,
+				       c->v[i - 1].resource, c->v[i].resource);
+	}
+	return 0;
+}
