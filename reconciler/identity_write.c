@@ -253,7 +253,7 @@ static int resolve(const void *ctx, int root, const char *path, const char **ret
 {
 	for (int i = 0; i < LINKS_MAX; i++) {
 		struct stat st;
-		char *target;
+		char *target = NULL;
 		int r = fs_stat(root, path, &st, err);
 
 		if (r == -ERR_NOTFOUND || (r == 0 && !S_ISLNK(st.st_mode))) {
@@ -263,7 +263,7 @@ static int resolve(const void *ctx, int root, const char *path, const char **ret
 		}
 		if (r == 0)
 			r = fs_readlink(ctx, root, path, &target, err);
-		if (r < 0)
+		if (r < 0 || !target)
 			return r;
 		path = target[0] == '/' ? target
 					: mem_fmt(ctx, "%.*s/%s", (int)(strrchr(path, '/') - path),

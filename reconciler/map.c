@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -18,7 +19,8 @@ enum {
 	MODE = 0644,
 	BATCH_MAX = 256 << 20, /* bytes of keys and values */
 	HOLE_PAGES_MAX = 64,
-	TRIES_MAX = 32
+	TRIES_MAX = 32,
+	FREE_MIN = 1 << 20 /* bytes; a disk with less counts as full */
 };
 
 static const size_t size_first = (size_t)16 << 20; /* Postfix's lmdb_map_size */
@@ -83,6 +85,14 @@ static int guarded(struct map *map, int (*fn)(struct map *map, void *arg), void 
 	return MDB_CORRUPTED;
 }
 
+static bool disk_is_full(const struct map *map)
+{
+	struct statvfs fs;
+
+	return map->fd >= 0 && fstatvfs(map->fd, &fs) == 0 &&
+	       fs.f_bavail < FREE_MIN / (fs.f_frsize ? fs.f_frsize : 1);
+}
+
 static int fail(const struct map *map, int rc, const char *what, struct err *err)
 {
 	switch (rc) {
@@ -100,6 +110,8 @@ static int fail(const struct map *map, int rc, const char *what, struct err *err
 		return err_at(err, ERR_TOOBIG, map->path, "%s %s: %s, at most %zu MiB are used",
 			      what, map->path, mdb_strerror(rc), size_last >> 20);
 	}
+	if (rc == EIO && disk_is_full(map)) /* what LMDB makes of a short write */
+		rc = ENOSPC;
 	if (rc > 0)
 		return err_sys_no(err, rc, "%s %s", what, map->path);
 	return err_at(err, ERR_SYSTEM, map->path, "%s %s: %s", what, map->path, mdb_strerror(rc));
