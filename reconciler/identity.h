@@ -9,8 +9,8 @@
  * the end, but before the first NIS line, as shadow's tools put them. A
  * malformed or doubled line of a name is never edited: -ERR_CONFLICT.
  *
- * Reading takes no lock. Writing takes the lock of lckpwdf(3) and looks at the
- * tools' own passwd.lock files, then refuses (-ERR_CONFLICT) if any file is
+ * Reading takes no lock. Writing takes the lock of lckpwdf(3) and the tools'
+ * own lock files (passwd.lock, …), then refuses (-ERR_CONFLICT) if any file is
  * another than the one read: load again and repeat. All strings handed out
  * belong to the database and stay until it is freed. Ids below IDENTITY_ID_MIN
  * are the system's and are refused. Formats: passwd(5), shadow(5), group(5),
