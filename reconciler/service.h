@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -67,6 +68,7 @@ struct service_at {
 	int root;              /* descriptor of root_path */
 	const char *root_path; /* "/" or the folder of a sandbox */
 	int timeout_ms;        /* of a start, stop or reload; 0: 10 s */
+	uint16_t rndc_port;    /* BIND's control port there; 0: 953 */
 };
 
 /*

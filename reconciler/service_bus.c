@@ -89,7 +89,8 @@ static int wait_job(sd_bus *bus, const char *unit, const struct job *job, int ti
 	}
 	return strcmp(job->result, "done") == 0
 		       ? 0
-		       : err_set(err, ERR_CHECK, "systemd, reload %s: %s", unit, job->result);
+		       : err_set(err, ERR_CHECK, "systemd, reload %s: %s; its journal says why",
+				 unit, job->result);
 }
 
 int service_bus_reload(const char *unit, int timeout_ms, struct err *err)

@@ -24,6 +24,7 @@ enum {
 	POLL_MS = 10,
 	GONE_MS = 1500, /* php-fpm in the background is between two processes for a moment */
 	CHILDREN_MAX = 65536,
+	SETTLE_MAX = 50,
 };
 
 static int64_t now_ms(void)
@@ -85,7 +86,7 @@ static bool has_name(pid_t pid, const char *comm)
 static bool sees(pid_t pid, const struct service *svc, const struct stat *pid_file)
 {
 	char path[64];
-	struct stat st;
+	struct stat st = { .st_ino = 0 };
 	cleanup_(fd_close) int root = -1;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
@@ -135,8 +136,10 @@ static int open_master(const struct service_at *at, const struct service *svc, p
 		       struct stat *ret_st, struct err *err)
 {
 	int fd;
-	int r = read_pid_file(at, svc, ret_pid, ret_st, err);
+	int r;
 
+	*ret_pid = 0;
+	r = read_pid_file(at, svc, ret_pid, ret_st, err);
 	if (r < 0)
 		return r;
 	fd = pidfd_open(*ret_pid, 0);
@@ -154,7 +157,7 @@ static int open_master(const struct service_at *at, const struct service *svc, p
 int service_pid(const struct service_at *at, const struct service *svc, pid_t *ret, struct err *err)
 {
 	struct stat st;
-	pid_t pid;
+	pid_t pid = 0;
 	cleanup_(fd_close) int fd = open_master(at, svc, &pid, &st, err);
 
 	if (fd < 0)
@@ -218,17 +221,38 @@ static int died(const struct service *svc, struct err *err)
 		svc->name);
 }
 
+/*
+ * Whether a new generation is complete: its first worker was seen and no more come. A reload that
+ * follows at once must not take the rest of this generation for its own.
+ */
+static bool is_new_generation(const struct watch *w)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "children");
+	const char *seen = read_children(ctx, w->pid);
+
+	if (!has_new_child(w->children, seen))
+		return false;
+	for (int i = 0; i < SETTLE_MAX; i++) {
+		const char *now;
+
+		nap();
+		now = read_children(ctx, w->pid);
+		if (!has_new_child(seen, now))
+			break;
+		seen = now;
+	}
+	return true;
+}
+
 static int wait_children(const struct service *svc, const struct watch *w, int timeout_ms,
 			 struct err *err)
 {
 	int64_t deadline = now_ms() + timeout_ms;
 
 	while (now_ms() < deadline) {
-		cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "children");
-
 		if (is_gone(w->pidfd))
 			return died(svc, err);
-		if (has_new_child(w->children, read_children(ctx, w->pid)))
+		if (is_new_generation(w))
 			return 0;
 		nap();
 	}
@@ -315,7 +339,9 @@ static int run_command(const void *ctx, const struct service_at *at, const struc
 static int reconfig(const struct service_at *at, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "reconfig");
-	struct rndc_at to = { .root = at->root, .timeout_ms = timeout_of(at) };
+	struct rndc_at to = { .root = at->root,
+			      .port = at->rndc_port,
+			      .timeout_ms = timeout_of(at) };
 	struct rndc *r;
 	int e = rndc_open(ctx, &to, &r, err);
 
@@ -417,7 +443,7 @@ int service_start_child(const void *ctx, const struct service_at *at, const stru
 			  .in_child = start_in_child,
 			  .arg = &s };
 	int64_t deadline = now_ms() + timeout_of(at);
-	struct proc_result res;
+	struct proc_result res = { .status = 0 };
 	pid_t pid;
 	int r = service_pid(at, svc, &pid, NULL);
 
