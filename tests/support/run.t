@@ -64,6 +64,10 @@ table "make => ['-f', '$scratch/mk', 'bad']"
 counts "a failed step too" "0 passed, 1 failed, 0 skipped" 1 'words of the compiler'
 table "make => ['-f', '$scratch/mk', 'gone']"
 counts "a target that make does not know is a failure" "0 passed, 1 failed, 0 skipped" 1 'gone'
+table "prepare => ['true'], needed => 1 }, { name => 'h', about => 'more', make => ['-f', '$scratch/mk', 'good']"
+counts "preparing is no test" "1 passed, 0 failed, 0 skipped" 0
+table "prepare => ['false'], needed => 1 }, { name => 'h', about => 'more', make => ['-f', '$scratch/mk', 'good']"
+counts "but failing at it is a failure, and stops the rest" "0 passed, 1 failed, 0 skipped" 1
 table "if => '$scratch/none/*.c', make => ['-f', '$scratch/mk', 'bad']"
 counts "all left out is no success" "0 passed, 0 failed, 0 skipped" 1
 table "tap => '$scratch/none/*.t'"
