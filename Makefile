@@ -25,14 +25,14 @@ endif
 CPPFLAGS := -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wconversion -Wundef -Wwrite-strings -Wno-missing-field-initializers $(if $(filter 1,$(WERROR)),-Werror)
-OPT_debug := -O1 -g
+OPT_debug := -DNOVACPX_FAULTS -O1 -g
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LD_release := -pie -Wl,-z,relro,-z,now
-OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_asan := -DNOVACPX_FAULTS -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LD_asan := -fsanitize=address,undefined
-OPT_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
+OPT_ubsan := -DNOVACPX_FAULTS -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 LD_ubsan := -fsanitize=undefined
-OPT_cov := -O0 -g --coverage
+OPT_cov := -DNOVACPX_FAULTS -O0 -g --coverage
 LD_cov := --coverage
 OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LD_fuzz := -fsanitize=address,undefined

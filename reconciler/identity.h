@@ -90,6 +90,9 @@ void identity_set_lock_ms(struct identity_db *db, int ms);
  */
 int identity_write(struct identity_db *db, int root, struct err *err) must_check;
 
+/* Writes the files that would change into the folder STAGE, under their names: to check what follows from them. */
+int identity_stage(struct identity_db *db, int stage, struct err *err) must_check;
+
 /* Steps taken in all look-ups so far: for a test that cost grows with the number of edits only. */
 uint64_t identity_steps(const struct identity_db *db);
 

@@ -447,3 +447,19 @@ int identity_write(struct identity_db *db, int root, struct err *err)
 		db->has_put = false;
 	return r;
 }
+
+int identity_stage(struct identity_db *db, int stage_root, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "account files");
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < IDENTITY_FILES; i++) {
+		struct buf text = BUF_ON(ctx);
+
+		if (!db->files[i].dirty)
+			continue;
+		identity_file_print(&db->files[i], &text);
+		r = fs_write_atomic(stage_root, db->files[i].spec->path, buf_str(&text), text.len, 0644, err);
+	}
+	return r;
+}
