@@ -271,7 +271,7 @@ static int copy_entry(int from, int to, const struct dirent *e, int depth, size_
 	cleanup_(fd_close) int src = -1;
 	cleanup_(fd_close) int dst = -1;
 
-	if (*left == 0)
+	if (*left == 0 || (e->d_type != DT_DIR && e->d_type != DT_LNK && e->d_type != DT_UNKNOWN))
 		return 0;
 	if (e->d_type == DT_LNK)
 		return copy_link(from, to, e->d_name, NULL) < 0 ? -1 : 0;
@@ -356,7 +356,7 @@ static int mount_scratch(int root, const struct checkns_scratch *s, struct err *
 		return tmp;
 	if (copy_owner(live, tmp) < 0)
 		return err_sys(err, "set the owner of scratch folder %s", s->dir);
-	if (s->with_files && show_files(live, tmp))
+	if (s->kind == CHECKNS_EMPTY || (s->kind == CHECKNS_FILES && show_files(live, tmp)))
 		return 0;
 	if (copy_folders(live, tmp, 0, &left) < 0)
 		return err_sys(err, "copy the sub-folders of %s", s->dir);
@@ -409,17 +409,13 @@ static int mount_removed(int root, int live, const struct checkns_overlay *o, st
 	return take_fd(&tmp);
 }
 
-static int mount_overlay(int root, const struct checkns_overlay *o, struct err *err)
+static int mount_overlay(int root, const struct checkns_overlay *o, int staged, struct err *err)
 {
-	cleanup_(fd_close) int staged = -1;
 	cleanup_(fd_close) int live = -1;
 	cleanup_(fd_close) int removed = -1;
 	char options[128] = "lowerdir=";
 	size_t len = strlen(options);
 
-	staged = open(o->staged_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (staged < 0)
-		return err_sys(err, "open staged folder %s", o->staged_dir);
 	live = fs_open(root, o->dir, O_RDONLY | O_DIRECTORY, 0, 0, err);
 	if (live < 0)
 		return err_wrap(err, "live folder of %s", o->staged_dir);
@@ -461,12 +457,29 @@ static int freeze(int root, const struct checkns *ns, struct err *err)
 	return r;
 }
 
+/* Before any mount: a staged folder may lie in what becomes a scratch folder. Ends with the child. */
+static int open_staged(const struct checkns *ns, int **ret, struct err *err)
+{
+	int *fds = mem_zero(NULL, (ns->n_overlays + 1) * sizeof(*fds));
+
+	*ret = fds;
+	for (size_t i = 0; i < ns->n_overlays; i++) {
+		fds[i] = open(ns->overlays[i].staged_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fds[i] < 0)
+			return err_sys(err, "open staged folder %s", ns->overlays[i].staged_dir);
+	}
+	return 0;
+}
+
 static int set_up(const struct checkns *ns, struct err *err)
 {
 	cleanup_(fd_close) int root = -1;
 	bool is_sandbox = strcmp(ns->root_path, "/") != 0;
+	int *staged = NULL;
 	int r = isolate(err);
 
+	if (r == 0)
+		r = open_staged(ns, &staged, err);
 	if (r < 0)
 		return r;
 	root = is_sandbox ? build_root(ns->root_path, err) : fs_root_open("/", err);
@@ -475,7 +488,7 @@ static int set_up(const struct checkns *ns, struct err *err)
 	for (size_t i = 0; i < ns->n_scratch && r == 0; i++)
 		r = mount_scratch(root, &ns->scratch[i], err);
 	for (size_t i = 0; i < ns->n_overlays && r == 0; i++)
-		r = mount_overlay(root, &ns->overlays[i], err);
+		r = mount_overlay(root, &ns->overlays[i], staged[i], err);
 	if (r == 0)
 		r = freeze(root, ns, err);
 	if (r == 0)

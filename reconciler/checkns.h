@@ -32,13 +32,16 @@ struct checkns_overlay {
 	const char *const *removed; /* paths within DIR that are going to be removed; NULL: none */
 };
 
+enum checkns_scratch_kind {
+	CHECKNS_FOLDERS, /* empty, but for the sub-folders with their owners: for logs, spools */
+	CHECKNS_EMPTY,   /* for /tmp, where anybody can make thousands of folders */
+	/* What is there, with the writes going to memory; a file opened for writing is copied whole. */
+	CHECKNS_FILES,
+};
+
 struct checkns_scratch {
 	const char *dir; /* live path beneath the root; one that is missing is left out */
-	/*
-	 * Show the files that are there (writes go to memory). Not for logs: a file that is opened for
-	 * writing is copied whole. Without: an empty folder with the same sub-folders and owners.
-	 */
-	bool with_files;
+	enum checkns_scratch_kind kind;
 };
 
 struct checkns {

@@ -83,7 +83,7 @@ static bool has_name(pid_t pid, const char *comm)
 }
 
 /* Whether PID's own root shows the pid file at the same place: no namesake of another root. */
-static bool sees(pid_t pid, const struct service *svc, const struct stat *pid_file)
+static bool sees(pid_t pid, const struct service *svc, dev_t dev, ino_t ino)
 {
 	char path[64];
 	struct stat st = { .st_ino = 0 };
@@ -93,8 +93,7 @@ static bool sees(pid_t pid, const struct service *svc, const struct stat *pid_fi
 	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return errno == EACCES;
-	return fs_stat(root, svc->pid_file, &st, NULL) == 0 && st.st_dev == pid_file->st_dev &&
-	       st.st_ino == pid_file->st_ino;
+	return fs_stat(root, svc->pid_file, &st, NULL) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
 static int absent(const struct service *svc, struct err *err)
@@ -139,6 +138,7 @@ static int open_master(const struct service_at *at, const struct service *svc, p
 	int r;
 
 	*ret_pid = 0;
+	*ret_st = (struct stat){ .st_ino = 0 };
 	r = read_pid_file(at, svc, ret_pid, ret_st, err);
 	if (r < 0)
 		return r;
@@ -147,7 +147,7 @@ static int open_master(const struct service_at *at, const struct service *svc, p
 		return errno == ESRCH || errno == EINVAL ? absent(svc, err)
 							 : err_sys(err, "process of %s", svc->name);
 	if (!has_name(*ret_pid, svc->comm) || has_name(parent_of(*ret_pid), svc->comm) ||
-	    !sees(*ret_pid, svc, ret_st)) {
+	    !sees(*ret_pid, svc, ret_st->st_dev, ret_st->st_ino)) {
 		fd_close(&fd);
 		return absent(svc, err);
 	}

@@ -11,12 +11,12 @@
 #include "reconciler/checkns.h"
 #include "tests/support/testing.h"
 
-#define NEEDS_ROOT()                                                     \
-	do {                                                             \
-		if (geteuid() != 0) {                                    \
-			print_message("# mount namespaces need root\n"); \
-			skip();                                          \
-		}                                                        \
+#define NEEDS_ROOT()                                                              \
+	do {                                                                      \
+		if (geteuid() != 0) {                                             \
+			print_message("# skipped: mount namespaces need root\n"); \
+			return;                                                   \
+		}                                                                 \
 	} while (0)
 
 /* A live tree, a staged tree and a scratch folder, fresh for each test. */
@@ -64,10 +64,12 @@ static void place_done(struct place *p)
 }
 
 /* Runs ARGV over the place and returns what it printed; RET_STATUS is its exit status. */
-static const char *look(const struct place *p, struct checkns_overlay o, bool with_files,
-			const char *const *argv, int *ret_status)
+static const enum checkns_scratch_kind kinds[] = { CHECKNS_FOLDERS, CHECKNS_FILES };
+
+static const char *look(const struct place *p, struct checkns_overlay o,
+			enum checkns_scratch_kind kind, const char *const *argv, int *ret_status)
 {
-	struct checkns_scratch scratch = { .dir = p->log, .with_files = with_files };
+	struct checkns_scratch scratch = { .dir = p->log, .kind = kind };
 	struct checkns ns = { .root_path = "/",
 			      .overlays = &o,
 			      .n_overlays = 1,
@@ -103,7 +105,7 @@ TEST(staged_files_lie_over_live_ones_only_in_the_child)
 	struct err err = ERR_INIT;
 
 	assert_string_equal(
-		LOOK(&p, PLAIN, false, &status, "cat", mem_fmt(p.ctx, "%s/kept", p.conf),
+		LOOK(&p, PLAIN, CHECKNS_FOLDERS, &status, "cat", mem_fmt(p.ctx, "%s/kept", p.conf),
 		     mem_fmt(p.ctx, "%s/changed", p.conf), mem_fmt(p.ctx, "%s/new", p.conf)),
 		"live kept\nstaged changed\nstaged new\n");
 	assert_int_equal(status, 0);
@@ -127,12 +129,13 @@ TEST(a_file_that_is_going_to_be_removed_is_not_there)
 	if (checkns_whiteout(fd, "removed", &err) < 0 && err.sys == EPERM) {
 		fd_close(&fd);
 		place_done(&p);
-		print_message("# the temporary folder lies on an overlay\n");
-		skip();
+		print_message("# skipped: the temporary folder lies on an overlay\n");
+		return;
 	}
 	assert_ok(checkns_whiteout(fd, "removed", &err), &err);
 	assert_int_equal(checkns_whiteout(fd, "../x", &err), -ERR_INVALID);
-	assert_string_equal(LOOK(&p, PLAIN, false, &status, "ls", p.conf), "changed\nkept\nnew\n");
+	assert_string_equal(LOOK(&p, PLAIN, CHECKNS_FOLDERS, &status, "ls", p.conf),
+			    "changed\nkept\nnew\n");
 	fd_close(&fd);
 	place_done(&p);
 }
@@ -167,8 +170,8 @@ TEST(staged_only_hides_what_is_not_staged)
 	struct place p = place("only");
 	int status;
 
-	assert_string_equal(LOOK(&p, ((struct checkns_overlay){ .staged_only = true }), false,
-				 &status, "ls", p.conf),
+	assert_string_equal(LOOK(&p, ((struct checkns_overlay){ .staged_only = true }),
+				 CHECKNS_FOLDERS, &status, "ls", p.conf),
 			    "changed\nnew\n");
 	place_done(&p);
 }
@@ -184,7 +187,7 @@ TEST(writes_to_live_and_staged_paths_are_refused)
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		int status;
 
-		assert_contains(LOOK(&p, PLAIN, false, &status, "touch", paths[i]),
+		assert_contains(LOOK(&p, PLAIN, CHECKNS_FOLDERS, &status, "touch", paths[i]),
 				"Read-only file system");
 		assert_int_equal(status, 1);
 		assert_false(fs_exists(p.root, paths[i]));
@@ -203,16 +206,36 @@ TEST(what_is_written_to_a_scratch_folder_vanishes)
 	struct err err = ERR_INIT;
 
 	assert_ok(fs_stat(p.root, mem_fmt(p.ctx, "%s/app", p.log), &before, &err), &err);
-	for (int files = 0; files < 2; files++) {
-		assert_string_equal(LOOK(&p, PLAIN, files, &status, "touch", path), "");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		assert_string_equal(LOOK(&p, PLAIN, kinds[i], &status, "touch", path), "");
 		assert_int_equal(status, 0);
 		assert_false(fs_exists(p.root, path));
 	}
-	assert_string_equal(LOOK(&p, PLAIN, false, &status, "ls", p.log), "app\n");
-	assert_string_equal(LOOK(&p, PLAIN, true, &status, "ls", p.log), "app\nold\n");
+	assert_string_equal(LOOK(&p, PLAIN, CHECKNS_FOLDERS, &status, "ls", p.log), "app\n");
+	assert_string_equal(LOOK(&p, PLAIN, CHECKNS_FILES, &status, "ls", p.log), "app\nold\n");
+	assert_string_equal(LOOK(&p, PLAIN, CHECKNS_EMPTY, &status, "ls", p.log), "");
 	assert_ok(fs_stat(p.root, mem_fmt(p.ctx, "%s/app", p.log), &after, &err), &err);
 	assert_int_equal(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
 	assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+	place_done(&p);
+}
+
+TEST(a_staged_folder_inside_a_scratch_folder_is_still_seen)
+{
+	NEEDS_ROOT();
+	struct place p = place("inside");
+	struct checkns_overlay o = { .dir = p.conf, .staged_dir = p.staged };
+	struct checkns_scratch s = { .dir = p.staged, .kind = CHECKNS_EMPTY };
+	struct checkns ns = {
+		.root_path = "/", .overlays = &o, .n_overlays = 1, .scratch = &s, .n_scratch = 1
+	};
+	const char *const argv[] = { "ls", p.conf, p.staged, NULL };
+	struct proc_result res;
+	struct err err = ERR_INIT;
+
+	assert_ok(checkns_run(p.ctx, &ns, argv, &res, &err), &err);
+	assert_contains(res.out, ":\nchanged\nkept\nnew\nremoved\n");
+	assert_null(strstr(strstr(res.out, "stage:"), "new"));
 	place_done(&p);
 }
 
@@ -225,9 +248,10 @@ TEST(scratch_sub_folders_keep_owner_and_mode)
 
 	assert_int_equal(chown(path, 33, 34), 0);
 	assert_int_equal(chmod(path, 02750), 0);
-	for (int files = 0; files < 2; files++)
-		assert_string_equal(LOOK(&p, PLAIN, files, &status, "stat", "-c", "%u %g %a", path),
-				    "33 34 2750\n");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		assert_string_equal(
+			LOOK(&p, PLAIN, kinds[i], &status, "stat", "-c", "%u %g %a", path),
+			"33 34 2750\n");
 	place_done(&p);
 }
 
@@ -237,7 +261,7 @@ TEST(folders_with_commas_and_colons_in_their_names_work)
 	struct place p = place("a,b:c\\d=upperdir");
 	int status;
 
-	assert_string_equal(LOOK(&p, PLAIN, true, &status, "ls", p.conf),
+	assert_string_equal(LOOK(&p, PLAIN, CHECKNS_FILES, &status, "ls", p.conf),
 			    "changed\nkept\nnew\nremoved\n");
 	place_done(&p);
 }
@@ -268,7 +292,7 @@ TEST(the_validators_exit_status_passes_through)
 	struct place p = place("status");
 	int status;
 
-	(void)LOOK(&p, PLAIN, false, &status, "false");
+	(void)LOOK(&p, PLAIN, CHECKNS_FOLDERS, &status, "false");
 	assert_int_equal(status, 1);
 	place_done(&p);
 }

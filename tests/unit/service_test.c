@@ -167,9 +167,8 @@ TEST(the_reload_of_a_service_that_watches_its_files_does_nothing)
 	do {                                                                               \
 		if (geteuid() != 0 || !service_is_installed(&(at), find((ctx), (name)))) { \
 			fd_close(&(at).root);                                              \
-			mem_freep(&(ctx)); /* skip jumps */                                \
-			print_message("# needs root and %s\n", (name));                    \
-			skip();                                                            \
+			print_message("# skipped: needs root and %s\n", (name));           \
+			return;                                                            \
 		}                                                                          \
 	} while (0)
 
