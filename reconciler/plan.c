@@ -279,7 +279,6 @@ static int compare_one(struct plan *p, const char *scope, const char *part, cons
 int plan_compare(struct plan *p, const char *scope, const char *part, struct catalog *want, struct owned **rows,
 		 size_t n_rows, struct err *err)
 {
-	struct visit *visit = mem_new(p->ctx, struct visit);
 	size_t i = 0;
 	size_t j = 0;
 	int r = expand(p, want, err);
@@ -288,8 +287,8 @@ int plan_compare(struct plan *p, const char *scope, const char *part, struct cat
 		r = catalog_sort(want, err);
 	if (r < 0)
 		return r;
-	*visit = (struct visit){ .scope = scope, .part = part };
-	ptrs_add(p->ctx, &p->visited, visit);
+	mem_room(p->ctx, &p->visited, &p->visited_cap, p->n_visited, sizeof(*p->visited));
+	p->visited[p->n_visited++] = (struct visit){ .scope = scope, .part = part };
 	while (r >= 0 && (i < want->n || j < n_rows)) {
 		int c = i == want->n ? 1 :
 			j == n_rows  ? -1 :

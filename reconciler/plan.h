@@ -61,6 +61,10 @@ struct finding {
 	bool retry;
 };
 
+struct visit {
+	const char *scope, *part;
+};
+
 struct plan {
 	const void *ctx;
 	struct engine *e;
@@ -68,7 +72,8 @@ struct plan {
 	size_t n, cap;
 	struct finding *findings;
 	size_t n_findings, findings_cap;
-	struct ptrs visited; /* struct visit: scopes and renderers that were looked at */
+	struct visit *visited; /* scopes and renderers that were looked at and may have conditions */
+	size_t n_visited, visited_cap;
 	int64_t rev;         /* desired revision it leads to */
 	int64_t now;
 	struct identity_db *identities; /* as they will be; loaded when first asked for */
@@ -77,10 +82,6 @@ struct plan {
 	bool is_full;
 	bool report_drift; /* drift_policy: report */
 	int64_t uid_min, uid_max;
-};
-
-struct visit {
-	const char *scope, *part;
 };
 
 /* Compares one renderer's catalog (sorted) with its manifest rows (sorted alike) in SCOPE. */
