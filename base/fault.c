@@ -2,13 +2,13 @@
 
 #ifdef NOVACPX_FAULTS
 
-#include <errno.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#	include <errno.h>
+#	include <signal.h>
+#	include <stdbool.h>
+#	include <stdio.h>
+#	include <stdlib.h>
+#	include <string.h>
+#	include <unistd.h>
 
 /* The one place in the project with state of its own: it counts for the tests. */
 static long reached;

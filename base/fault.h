@@ -13,7 +13,7 @@
 /* 0, or the errno that the caller shall behave as if it had got (errno is set too). */
 int fault_point(const char *name);
 #else
-#define fault_point(name) 0
+#	define fault_point(name) 0
 #endif
 
 #endif

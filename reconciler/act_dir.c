@@ -43,7 +43,9 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 		int r;
 
 		err_clear(err);
-		r = fs_mkdirs(p->e->root, mem_strn(p->ctx, a->art.path, (size_t)(slash - a->art.path)), 0755, err);
+		r = fs_mkdirs(p->e->root,
+			      mem_strn(p->ctx, a->art.path, (size_t)(slash - a->art.path)), 0755,
+			      err);
 		if (r < 0)
 			return r;
 		dir = fs_open_parent(p->e->root, a->art.path, flags, &name, err);
@@ -59,12 +61,14 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 	return 0; /* one that is not empty stays: what is in it is not ours */
 }
 
-static int note_trash(struct plan *p, const char *name, const char *account, int64_t uid, const char *path,
-		      const char *origin, struct err *err)
+static int note_trash(struct plan *p, const char *name, const char *account, int64_t uid,
+		      const char *path, const char *origin, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(p->e->db, "INSERT OR REPLACE INTO trash(name, account, uid, rev, time, path, origin) "
-				  "VALUES(?,?,?,?,?,?,?)", &st, err);
+	int r = sql_get(p->e->db,
+			"INSERT OR REPLACE INTO trash(name, account, uid, rev, time, path, origin) "
+			"VALUES(?,?,?,?,?,?,?)",
+			&st, err);
 
 	if (r < 0)
 		return r;
@@ -104,7 +108,8 @@ int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid
 	to = fs_open_parent(p->e->root, path, 0, &to_name, err);
 	if (to < 0)
 		return to;
-	r = note_trash(p, mem_fmt(p->ctx, "%s%s", account, a->art.path), account, uid, path, a->art.path, err);
+	r = note_trash(p, mem_fmt(p->ctx, "%s%s", account, a->art.path), account, uid, path,
+		       a->art.path, err);
 	if (r < 0)
 		return r;
 	if (fault_point("trash") || (renameat(from, name, to, to_name) < 0 && errno != ENOENT))

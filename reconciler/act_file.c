@@ -54,7 +54,8 @@ const char *act_temp_path(const void *ctx, const char *path)
 }
 
 /* The folder of PATH, made (0755, root) where it is missing. */
-static int open_folder(struct plan *p, const struct artifact *a, const char **ret_name, struct err *err)
+static int open_folder(struct plan *p, const struct artifact *a, const char **ret_name,
+		       struct err *err)
 {
 	const char *slash = strrchr(a->path, '/');
 	const char *folder;
@@ -107,11 +108,13 @@ int act_file_stage(struct plan *p, struct action *a, struct syncset *sync, struc
 	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 && errno == EEXIST) { /* left behind by a crash; ours by its name */
 		if (unlinkat(dir, temp, 0) == 0)
-			fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+			fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				    0600);
 	}
 	if (fd < 0)
 		return err_sys(err, "create %s", a->temp);
-	if (fault_point("write") || fs_write_all(fd, a->art.data ? a->art.data : "", a->art.len) < 0 ||
+	if (fault_point("write") ||
+	    fs_write_all(fd, a->art.data ? a->art.data : "", a->art.len) < 0 ||
 	    ((uid || gid) && fchown(fd, uid, gid) < 0) || fchmod(fd, a->art.mode) < 0) {
 		r = err_sys(err, "write %s", a->art.path);
 		(void)unlinkat(dir, temp, 0); /* the first error is the one to tell */
@@ -156,9 +159,9 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync, st
 	const char *name;
 	struct stat st;
 
-	dir = a->art.type == ARTIFACT_LINK && a->op != ACTION_DELETE ?
-		      open_folder(p, &a->art, &name, err) :
-		      fs_open_parent(p->e->root, a->art.path, link_flags(&a->art), &name, err);
+	dir = a->art.type == ARTIFACT_LINK && a->op != ACTION_DELETE
+		      ? open_folder(p, &a->art, &name, err)
+		      : fs_open_parent(p->e->root, a->art.path, link_flags(&a->art), &name, err);
 	if (dir < 0)
 		return dir;
 	syncset_add(sync, dir);
@@ -173,7 +176,8 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync, st
 	if (fault_point("rename") || renameat(dir, strrchr(a->temp, '/') + 1, dir, name) < 0) {
 		int r = err_sys(err, "rename to %s", a->art.path);
 
-		(void)unlinkat(dir, strrchr(a->temp, '/') + 1, 0); /* the first error is the one to tell */
+		(void)unlinkat(dir, strrchr(a->temp, '/') + 1,
+			       0); /* the first error is the one to tell */
 		return r;
 	}
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)

@@ -5,7 +5,8 @@
 
 static bool is_row(const struct action *a)
 {
-	return a->stage == STAGE_MAP && !a->is_dropped && a->op != ACTION_RECORD && a->op != ACTION_FORGET;
+	return a->stage == STAGE_MAP && !a->is_dropped && a->op != ACTION_RECORD &&
+	       a->op != ACTION_FORGET;
 }
 
 static const char *file_of(struct plan *p, const struct action *a)
@@ -17,7 +18,8 @@ static int edit(struct map *map, const struct action *a, struct err *err)
 {
 	const char *key = strchr(a->art.path, ':') + 1;
 
-	return a->op == ACTION_DELETE ? map_del(map, key, err) : map_put(map, key, a->art.data, err);
+	return a->op == ACTION_DELETE ? map_del(map, key, err)
+				      : map_put(map, key, a->art.data, err);
 }
 
 static int write_map(struct plan *p, const char *file, struct err *err)

@@ -9,7 +9,10 @@
 #include "reconciler/act.h"
 #include "reconciler/rndc.h"
 
-enum { SERIAL_TRIES = 200, SERIAL_NAP_NS = 2000000 };
+enum {
+	SERIAL_TRIES = 200,
+	SERIAL_NAP_NS = 2000000
+};
 
 static bool is_live(const struct action *a)
 {
@@ -18,8 +21,8 @@ static bool is_live(const struct action *a)
 
 static bool is_zone_file(const struct action *a)
 {
-	return a->art.type == ARTIFACT_FILE && (a->art.flags & ARTIFACT_SERIAL) && a->is_done && is_live(a) &&
-	       a->op != ACTION_DELETE;
+	return a->art.type == ARTIFACT_FILE && (a->art.flags & ARTIFACT_SERIAL) && a->is_done &&
+	       is_live(a) && a->op != ACTION_DELETE;
 }
 
 static const char *zone_of(const struct action *a)
@@ -53,8 +56,10 @@ static int served(struct rndc *r, const struct action *a, struct err *err)
 			return 0;
 		(void)nanosleep(&nap, NULL);
 	}
-	return err_set(err, ERR_CHECK, "named still serves serial %" PRIu32 " instead of %" PRId64
-		       " (its log says why it did not take %s)", serial, a->serial, a->art.path);
+	return err_set(err, ERR_CHECK,
+		       "named still serves serial %" PRIu32 " instead of %" PRId64
+		       " (its log says why it did not take %s)",
+		       serial, a->serial, a->art.path);
 }
 
 static int change_zone(struct rndc *r, struct action *a, struct err *err)
@@ -94,13 +99,16 @@ static void all_failed(struct plan *p, const struct err *err)
 		if (a->stage == STAGE_ZONE && is_live(a))
 			act_failed(p, a, err);
 		else if (is_zone_file(a)) /* the file is right; named will read it when it starts */
-			plan_find(p, a->scope, a->renderer, a->art.resource, "Progressing", "NotRunning", "%s", err->msg);
+			plan_find(p, a->scope, a->renderer, a->art.resource, "Progressing",
+				  "NotRunning", "%s", err->msg);
 	}
 }
 
 int act_zones(struct plan *p, struct err *err)
 {
-	struct rndc_at at = { .root = p->e->root, .port = (uint16_t)p->e->at.rndc_port, .timeout_ms = 10000 };
+	struct rndc_at at = { .root = p->e->root,
+			      .port = (uint16_t)p->e->at.rndc_port,
+			      .timeout_ms = 10000 };
 	cleanup_(rndc_freep) struct rndc *r = NULL;
 	struct err e = ERR_INIT;
 
@@ -133,7 +141,8 @@ int act_zones(struct plan *p, struct err *err)
 		if (rc >= 0)
 			rc = served(r, a, &e);
 		if (rc < 0)
-			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed", "ReloadFailed", "bind: %s", e.msg);
+			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
+				  "ReloadFailed", "bind: %s", e.msg);
 	}
 	return 0;
 }

@@ -42,8 +42,8 @@ static void put_block(struct buf *b, const char *sign, const char *body)
 	buf_printf(b, "%s " BLOCK_END "\n", sign);
 }
 
-int block_edit(const void *ctx, const char *path, const char *text, const char *body, const char *anchor,
-	       char **ret, size_t *ret_len, struct err *err)
+int block_edit(const void *ctx, const char *path, const char *text, const char *body,
+	       const char *anchor, char **ret, size_t *ret_len, struct err *err)
 {
 	const char *sign = comment_sign(path);
 	struct buf b = BUF_ON(ctx);
@@ -51,11 +51,14 @@ int block_edit(const void *ctx, const char *path, const char *text, const char *
 	const char *after_end = NULL;
 	const char *after_anchor = NULL;
 	const char *begin = find_line(text, mem_fmt(ctx, "%s " BLOCK_BEGIN, sign), &after_begin);
-	const char *end = find_line(begin ? after_begin : text, mem_fmt(ctx, "%s " BLOCK_END, sign), &after_end);
+	const char *end = find_line(begin ? after_begin : text, mem_fmt(ctx, "%s " BLOCK_END, sign),
+				    &after_end);
 
 	if (!begin != !end)
-		return err_set(err, ERR_CONFLICT, "%s holds only one of the two NovaCPX marker lines; restore or remove both",
-			       path);
+		return err_set(
+			err, ERR_CONFLICT,
+			"%s holds only one of the two NovaCPX marker lines; restore or remove both",
+			path);
 	if (begin) {
 		buf_put(&b, text, (size_t)(begin - text));
 		if (body)
@@ -65,7 +68,9 @@ int block_edit(const void *ctx, const char *path, const char *text, const char *
 		buf_puts(&b, text);
 	} else if (anchor) {
 		if (!find_line(text, anchor, &after_anchor))
-			return err_set(err, ERR_CONFLICT, "%s has no line \"%s\" to put our block after", path, anchor);
+			return err_set(err, ERR_CONFLICT,
+				       "%s has no line \"%s\" to put our block after", path,
+				       anchor);
 		buf_put(&b, text, (size_t)(after_anchor - text));
 		put_block(&b, sign, body);
 		buf_puts(&b, after_anchor);

@@ -16,7 +16,7 @@
  * sign is chosen by PATH: "//" for BIND's files, "#" elsewhere. ERR_CONFLICT when the anchor is not
  * there or only one marker is.
  */
-int block_edit(const void *ctx, const char *path, const char *text, const char *body, const char *anchor,
-	       char **ret, size_t *ret_len, struct err *err) must_check;
+int block_edit(const void *ctx, const char *path, const char *text, const char *body,
+	       const char *anchor, char **ret, size_t *ret_len, struct err *err) must_check;
 
 #endif

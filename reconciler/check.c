@@ -13,7 +13,10 @@
 #include "reconciler/checkns.h"
 #include "reconciler/service.h"
 
-enum { BLAMES_MAX = 200, MESSAGE_MAX = 900 };
+enum {
+	BLAMES_MAX = 200,
+	MESSAGE_MAX = 900
+};
 
 struct check {
 	struct plan *p;
@@ -21,9 +24,9 @@ struct check {
 	const struct service *svc;
 	char stage[64];
 	int stage_fd;
-	struct strmap folders;       /* folders of the stage that were made */
-	struct strmap left_out;      /* resources that do not count in this run */
-	struct strmap suspects;      /* resources with actions of this service, in order */
+	struct strmap folders;  /* folders of the stage that were made */
+	struct strmap left_out; /* resources that do not count in this run */
+	struct strmap suspects; /* resources with actions of this service, in order */
 };
 
 /* Which of our trees a service reads; only changed files are shown where that is enough. */
@@ -33,7 +36,8 @@ static const struct {
 	{ "nginx", "/etc/nginx/novacpx/sites" },
 };
 
-static const char *const trees[] = { "/etc", "/var/lib/bind", "/var/lib/novacpx", "/var/log/novacpx" };
+static const char *const trees[] = { "/etc", "/var/lib/bind", "/var/lib/novacpx",
+				     "/var/log/novacpx" };
 
 static bool is_staged(const struct action *a)
 {
@@ -70,7 +74,8 @@ static int stage_one(struct check *c, const struct action *a, struct err *err)
 	fd = fs_open(c->stage_fd, a->art.path, O_WRONLY | O_CREAT | O_TRUNC, 0600, FS_NOLINKS, err);
 	if (fd < 0)
 		return fd;
-	if (fchmod(fd, a->art.mode ? a->art.mode : 0644) < 0 || fs_write_all(fd, a->art.data ? a->art.data : "", a->art.len) < 0)
+	if (fchmod(fd, a->art.mode ? a->art.mode : 0644) < 0 ||
+	    fs_write_all(fd, a->art.data ? a->art.data : "", a->art.len) < 0)
 		return err_sys(err, "stage %s", a->art.path);
 	return 0;
 }
@@ -164,24 +169,32 @@ static const char *staged_path(struct check *c, const char *dir)
 	return mem_fmt(c->ctx, "%s%s", c->stage, dir);
 }
 
-static int run_validator(struct check *c, bool live, const char *const *argv, struct proc_result *res, struct err *err)
+static int run_validator(struct check *c, bool live, const char *const *argv,
+			 struct proc_result *res, struct err *err)
 {
 	struct checkns_overlay overlays[ARRAY_LEN(trees) + ARRAY_LEN(partial)];
-	struct checkns ns = { .root_path = c->p->e->root_path, .overlays = overlays,
-			      .scratch = c->svc->scratch, .n_scratch = service_n_scratch(c->svc),
+	struct checkns ns = { .root_path = c->p->e->root_path,
+			      .overlays = overlays,
+			      .scratch = c->svc->scratch,
+			      .n_scratch = service_n_scratch(c->svc),
 			      .timeout_ms = 600000 };
 
 	for (size_t i = 0; i < ARRAY_LEN(trees) && !live; i++) {
 		if (!fs_exists(c->p->e->root, trees[i]))
 			continue;
-		overlays[ns.n_overlays++] = (struct checkns_overlay){ .dir = trees[i], .staged_dir = staged_path(c, trees[i]),
-								      .removed = removed_in(c, trees[i]) };
+		overlays[ns.n_overlays++] =
+			(struct checkns_overlay){ .dir = trees[i],
+						  .staged_dir = staged_path(c, trees[i]),
+						  .removed = removed_in(c, trees[i]) };
 	}
 	for (size_t i = 0; i < ARRAY_LEN(partial) && !live; i++) {
-		if (strcmp(partial[i].service, c->svc->name) == 0 && fs_exists(c->p->e->root, partial[i].dir) &&
-		    !needs_whole(c, partial[i].dir))
-			overlays[ns.n_overlays++] = (struct checkns_overlay){
-				.dir = partial[i].dir, .staged_dir = staged_path(c, partial[i].dir), .staged_only = true };
+		if (strcmp(partial[i].service, c->svc->name) == 0 &&
+		    fs_exists(c->p->e->root, partial[i].dir) && !needs_whole(c, partial[i].dir))
+			overlays[ns.n_overlays++] =
+				(struct checkns_overlay){ .dir = partial[i].dir,
+							  .staged_dir =
+								  staged_path(c, partial[i].dir),
+							  .staged_only = true };
 	}
 	return checkns_run(c->ctx, &ns, argv, res, err);
 }
@@ -196,9 +209,11 @@ static int zones_config(struct check *c, const char **ret_conf, struct err *err)
 	buf_puts(&b, "options { directory \"/var/cache/bind\"; };\n");
 	for (size_t i = 0; i < c->p->n; i++) {
 		const struct action *a = &c->p->v[i];
-		const char *zone = strncmp(a->art.resource, "zone/", 5) == 0 ? a->art.resource + 5 : NULL;
+		const char *zone =
+			strncmp(a->art.resource, "zone/", 5) == 0 ? a->art.resource + 5 : NULL;
 
-		if (!zone || !is_of(c, a) || a->art.type != ARTIFACT_FILE || a->op == ACTION_DELETE || !counts(c, a))
+		if (!zone || !is_of(c, a) || a->art.type != ARTIFACT_FILE ||
+		    a->op == ACTION_DELETE || !counts(c, a))
 			continue;
 		buf_printf(&b, "zone \"%s\" { type primary; file \"%s\"; };\n", zone, a->art.path);
 		any = true;
@@ -223,7 +238,9 @@ static int judge_bind(struct check *c, struct proc_result *res, struct err *err)
 		if (r < 0 || res->status != 0)
 			return r;
 	}
-	return needs_whole(c, "/var/lib/bind/novacpx") ? run_validator(c, false, c->svc->check_argv, res, err) : 0;
+	return needs_whole(c, "/var/lib/bind/novacpx")
+		       ? run_validator(c, false, c->svc->check_argv, res, err)
+		       : 0;
 }
 
 static int judge(struct check *c, struct proc_result *res, struct err *err)
@@ -274,8 +291,8 @@ static const struct action *by_quoted(struct check *c, const char *out, const ch
 		for (size_t i = 0; i < c->p->n; i++) {
 			const struct action *a = &c->p->v[i];
 
-			if (!is_of(c, a) || !counts(c, a) || a->op == ACTION_DELETE || !a->art.data ||
-			    !strstr(a->art.data, what))
+			if (!is_of(c, a) || !counts(c, a) || a->op == ACTION_DELETE ||
+			    !a->art.data || !strstr(a->art.data, what))
 				continue;
 			many = many || (found && strcmp(found->art.resource, a->art.resource) != 0);
 			found = a;
@@ -284,7 +301,8 @@ static const struct action *by_quoted(struct check *c, const char *out, const ch
 			*ret_words = line_with(c, q, what);
 			while (q > out && q[-1] != '\n')
 				q--;
-			*ret_words = mem_strn(c->ctx, q, MIN(strcspn(q, "\n"), (size_t)MESSAGE_MAX));
+			*ret_words =
+				mem_strn(c->ctx, q, MIN(strcspn(q, "\n"), (size_t)MESSAGE_MAX));
 			return found;
 		}
 		q += len + 1;
@@ -338,8 +356,8 @@ static void quarantine(struct check *c, const char *resource, const char *words)
 			first = a;
 	}
 	if (first)
-		plan_find(c->p, first->scope, first->renderer, resource, "Quarantined", "ValidationFailed", "%s: %s",
-			  c->svc->name, words);
+		plan_find(c->p, first->scope, first->renderer, resource, "Quarantined",
+			  "ValidationFailed", "%s: %s", c->svc->name, words);
 	*strmap_slot(&c->left_out, resource) = c;
 }
 
@@ -348,15 +366,18 @@ static void hold_all(struct check *c, const char *words)
 	for (size_t i = 0; i < c->p->n; i++) {
 		struct action *a = &c->p->v[i];
 
-		if (!is_of(c, a) || a->is_dropped || a->op == ACTION_RECORD || a->op == ACTION_FORGET)
+		if (!is_of(c, a) || a->is_dropped || a->op == ACTION_RECORD ||
+		    a->op == ACTION_FORGET)
 			continue;
 		a->is_dropped = true;
 		plan_find(c->p, a->scope, a->renderer, a->art.resource, "Blocked", "BaselineBroken",
-			  "%s cannot load what is live now, so this change waits: %s", c->svc->name, words);
+			  "%s cannot load what is live now, so this change waits: %s", c->svc->name,
+			  words);
 		c->p->findings[c->p->n_findings - 1].retry = true;
 	}
-	plan_find(c->p, "s", "check", mem_fmt(c->ctx, "server/%s", c->svc->name), "Failed", "BaselineBroken",
-		  "the live configuration of %s does not pass its own check: %s", c->svc->name, words);
+	plan_find(c->p, "s", "check", mem_fmt(c->ctx, "server/%s", c->svc->name), "Failed",
+		  "BaselineBroken", "the live configuration of %s does not pass its own check: %s",
+		  c->svc->name, words);
 }
 
 static const char *last_words(struct check *c, const char *out)
@@ -480,8 +501,8 @@ static void not_installed(struct check *c)
 	for (size_t i = 0; i < c->p->n; i++) {
 		struct action *a = &c->p->v[i];
 
-		if (!is_of(c, a) || a->is_dropped || a->op == ACTION_RECORD || a->op == ACTION_FORGET ||
-		    a->op == ACTION_DELETE)
+		if (!is_of(c, a) || a->is_dropped || a->op == ACTION_RECORD ||
+		    a->op == ACTION_FORGET || a->op == ACTION_DELETE)
 			continue;
 		a->is_dropped = true;
 		plan_find(c->p, a->scope, a->renderer, a->art.resource, "Blocked", "NotInstalled",
@@ -499,11 +520,15 @@ int plan_check(struct plan *p, struct err *err)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct action *a = &p->v[i];
 
-		if (a->art.service && !a->is_dropped && a->op != ACTION_RECORD && a->op != ACTION_FORGET)
+		if (a->art.service && !a->is_dropped && a->op != ACTION_RECORD &&
+		    a->op != ACTION_FORGET)
 			(void)strmap_slot(&services, a->art.service);
 	}
 	for (size_t i = 0; i < services.n && r >= 0; i++) {
-		struct check c = { .p = p, .ctx = ctx, .stage_fd = -1, .folders = STRMAP_ON(ctx),
+		struct check c = { .p = p,
+				   .ctx = ctx,
+				   .stage_fd = -1,
+				   .folders = STRMAP_ON(ctx),
 				   .left_out = STRMAP_ON(ctx) };
 
 		r = service_find(ctx, services.entries[i].key, &c.svc, err);

@@ -12,7 +12,9 @@
 #include "base/fs.h"
 #include "reconciler/enginedb.h"
 
-enum { NODE_KEY_LEN = 32 };
+enum {
+	NODE_KEY_LEN = 32
+};
 
 static int engine_free(struct engine *e)
 {
@@ -33,12 +35,14 @@ static int open_parts(struct engine *e, struct err *err)
 	int r = fs_mkdirs(e->root, ENGINE_STATE_DIR, 0755, err);
 
 	if (r >= 0)
-		r = store_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/model.db", base), false, &e->store, err);
+		r = store_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/model.db", base), false,
+			       &e->store, err);
 	if (r >= 0)
-		r = enginedb_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/engine.db", base), &e->db, err);
+		r = enginedb_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/engine.db", base), &e->db,
+				  err);
 	if (r >= 0)
-		r = history_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/history.git", base), 0, &e->history,
-				 &rebuilt, err);
+		r = history_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/history.git", base), 0,
+				 &e->history, &rebuilt, err);
 	return r;
 }
 
@@ -107,8 +111,9 @@ int engine_lock(struct engine *e, int wait_ms, struct err *err)
 			return err_sys(err, "lock " ENGINE_STATE_DIR "/engine.lock");
 		if (waited >= wait_ms) {
 			fd_close(&e->lock);
-			return err_set(err, ERR_BUSY, "another NovaCPX process is converging this machine "
-						      "(" ENGINE_STATE_DIR "/engine.lock)");
+			return err_set(err, ERR_BUSY,
+				       "another NovaCPX process is converging this machine "
+				       "(" ENGINE_STATE_DIR "/engine.lock)");
 		}
 		(void)nanosleep(&nap, NULL);
 	}

@@ -24,12 +24,14 @@ struct engine {
 };
 
 /* Opens (and makes, below ROOT_PATH) databases and history. Closed with CTX. */
-int engine_open(const void *ctx, const char *root_path, struct engine **ret, struct err *err) must_check;
+int engine_open(const void *ctx, const char *root_path, struct engine **ret,
+		struct err *err) must_check;
 /* ERR_BUSY while another process converges this machine. */
 int engine_lock(struct engine *e, int wait_ms, struct err *err) must_check;
 void engine_unlock(struct engine *e);
 int64_t engine_now(void);
 /* The key for digests of secrets; made once, 0600. On CTX. */
-int engine_node_key(const void *ctx, struct engine *e, char **ret, size_t *ret_len, struct err *err) must_check;
+int engine_node_key(const void *ctx, struct engine *e, char **ret, size_t *ret_len,
+		    struct err *err) must_check;
 
 #endif

@@ -14,8 +14,8 @@ void act_failed(struct plan *p, struct action *a, const struct err *err)
 {
 	a->is_dropped = true;
 	plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
-		  err->code == ERR_ABSENT ? "NotRunning" : "ApplyFailed", "%s %s %s: %s", action_op_name(a->op),
-		  artifact_type_name(a->art.type), a->art.path, err->msg);
+		  err->code == ERR_ABSENT ? "NotRunning" : "ApplyFailed", "%s %s %s: %s",
+		  action_op_name(a->op), artifact_type_name(a->art.type), a->art.path, err->msg);
 	p->findings[p->n_findings - 1].retry = true;
 }
 
@@ -41,7 +41,9 @@ static int write_journal(struct plan *p, struct err *err)
 
 		if (is_live(a))
 			r = journal_put(p->e->db, a->art.type, a->art.path,
-					a->stage == STAGE_FILE && a->op != ACTION_DELETE ? act_temp_path(p->ctx, a->art.path) : NULL,
+					a->stage == STAGE_FILE && a->op != ACTION_DELETE
+						? act_temp_path(p->ctx, a->art.path)
+						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
 	}
 	if (r >= 0)
@@ -51,8 +53,8 @@ static int write_journal(struct plan *p, struct err *err)
 	return r;
 }
 
-static int recover_row(enum artifact_type type, const char *path, const char *temp, const struct digest *post,
-		       void *arg, struct err *err)
+static int recover_row(enum artifact_type type, const char *path, const char *temp,
+		       const struct digest *post, void *arg, struct err *err)
 {
 	struct engine *e = arg;
 
@@ -113,7 +115,8 @@ static void run_folders(struct plan *p, enum stage stage)
 
 static bool has_content(const struct action *a)
 {
-	return (a->art.type == ARTIFACT_FILE && a->op != ACTION_DELETE) || a->art.type == ARTIFACT_BLOCK;
+	return (a->art.type == ARTIFACT_FILE && a->op != ACTION_DELETE) ||
+	       a->art.type == ARTIFACT_BLOCK;
 }
 
 static int run_files(struct plan *p, struct execution *x, struct err *err)
@@ -125,7 +128,8 @@ static int run_files(struct plan *p, struct execution *x, struct err *err)
 		struct action *a = &p->v[i];
 		struct err e = ERR_INIT;
 
-		if (a->stage == STAGE_FILE && is_live(a) && has_content(a) && act_file_stage(p, a, &sync, &e) < 0)
+		if (a->stage == STAGE_FILE && is_live(a) && has_content(a) &&
+		    act_file_stage(p, a, &sync, &e) < 0)
 			act_failed(p, a, &e);
 		if ((i & 255) == 0)
 			told(x, "write", i, p->n);
@@ -151,15 +155,18 @@ static bool needs_reload(const struct plan *p, const char *service)
 		const struct action *a = &p->v[i];
 
 		/* zones go by the control channel; rows of maps and users' passwords are read where they lie */
-		if (a->is_done && is_live(a) && a->art.service && strcmp(a->art.service, service) == 0 &&
-		    (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) && !(a->art.flags & ARTIFACT_SERIAL) &&
+		if (a->is_done && is_live(a) && a->art.service &&
+		    strcmp(a->art.service, service) == 0 &&
+		    (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
+		    !(a->art.flags & ARTIFACT_SERIAL) &&
 		    !(a->art.flags & ARTIFACT_SECRET && strcmp(service, "dovecot") == 0))
 			return true;
 	}
 	return false;
 }
 
-static void reload_failed(struct plan *p, struct execution *x, const char *name, const struct err *e)
+static void reload_failed(struct plan *p, struct execution *x, const char *name,
+			  const struct err *e)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct action *a = &p->v[i];
@@ -167,10 +174,12 @@ static void reload_failed(struct plan *p, struct execution *x, const char *name,
 		if (!a->is_done || !a->art.service || strcmp(a->art.service, name) != 0)
 			continue;
 		plan_find(p, a->scope, a->renderer, a->art.resource, "Blocked", "ReloadRefused",
-			  "written, but not live: %s did not take its configuration: %s", name, e->msg);
+			  "written, but not live: %s did not take its configuration: %s", name,
+			  e->msg);
 		p->findings[p->n_findings - 1].retry = true;
 	}
-	plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name), "Failed", "ReloadRefused", "%s", e->msg);
+	plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name), "Failed", "ReloadRefused",
+		  "%s", e->msg);
 	p->findings[p->n_findings - 1].retry = true;
 	x->wants_full = !p->is_full;
 }
@@ -198,8 +207,10 @@ static void reload_services(struct plan *p, struct execution *x)
 		(void)fault_point("reload");
 		r = service_reload(p->ctx, &p->e->at, svc, &e);
 		if (r == -ERR_ABSENT)
-			plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name), "Progressing", "NotRunning",
-				  "%s is not running; it will load what was written when it starts", name);
+			plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name),
+				  "Progressing", "NotRunning",
+				  "%s is not running; it will load what was written when it starts",
+				  name);
 		else if (r < 0)
 			reload_failed(p, x, name, &e);
 	}
@@ -215,7 +226,8 @@ static const char *account_of(struct plan *p, const struct action *a)
 
 	if (strncmp(a->art.resource, "account/", 8) == 0)
 		return slash + 1;
-	if (sql_get(store_sql(p->e->store), "SELECT account FROM change WHERE kind=? AND key=? ORDER BY rev DESC LIMIT 1",
+	if (sql_get(store_sql(p->e->store),
+		    "SELECT account FROM change WHERE kind=? AND key=? ORDER BY rev DESC LIMIT 1",
 		    &st, &ignored) < 0)
 		return "unknown";
 	sql_bind_text(st, 1, mem_strn(p->ctx, a->art.resource, (size_t)(slash - a->art.resource)));
@@ -230,7 +242,8 @@ static int64_t uid_of(struct plan *p, const char *account)
 	struct owned *o;
 	struct err ignored = ERR_INIT;
 
-	return owned_get(p->ctx, p->e->db, ARTIFACT_USER, account, &o, &ignored) < 0 ? 0 : o->serial;
+	return owned_get(p->ctx, p->e->db, ARTIFACT_USER, account, &o, &ignored) < 0 ? 0
+										     : o->serial;
 }
 
 static void run_trash(struct plan *p)
@@ -247,8 +260,8 @@ static void run_trash(struct plan *p)
 			continue;
 		err_clear(&e);
 		account = account_of(p, a);
-		r = a->art.type == ARTIFACT_DIR ? act_trash(p, a, account, uid_of(p, account), &e) :
-						  identity_del(p->identities, a->art.path, &e);
+		r = a->art.type == ARTIFACT_DIR ? act_trash(p, a, account, uid_of(p, account), &e)
+						: identity_del(p->identities, a->art.path, &e);
 		users = users || a->art.type == ARTIFACT_USER;
 		if (r < 0)
 			act_failed(p, a, &e);
@@ -261,7 +274,8 @@ static void run_trash(struct plan *p)
 	(void)fault_point("identities");
 	r = identity_write(p->identities, p->e->root, &e);
 	for (size_t i = 0; i < p->n && r < 0; i++) {
-		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER && is_live(&p->v[i]))
+		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
+		    is_live(&p->v[i]))
 			act_failed(p, &p->v[i], &e);
 	}
 }
@@ -271,11 +285,22 @@ static void run_trash(struct plan *p)
 static int record_action(struct plan *p, struct action *a, struct err *err)
 {
 	struct owned o = {
-		.type = a->art.type, .path = a->art.path, .scope = a->scope, .renderer = a->renderer,
-		.resource = a->art.resource, .service = a->art.service, .flags = a->art.flags, .mode = a->art.mode,
-		.owner = a->art.owner, .group = a->art.group, .stamp = a->stamp, .serial = a->serial,
-		.serial_at = (int64_t)a->art.serial_at, .rev = p->rev,
-		.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest,
+		.type = a->art.type,
+		.path = a->art.path,
+		.scope = a->scope,
+		.renderer = a->renderer,
+		.resource = a->art.resource,
+		.service = a->art.service,
+		.flags = a->art.flags,
+		.mode = a->art.mode,
+		.owner = a->art.owner,
+		.group = a->art.group,
+		.stamp = a->stamp,
+		.serial = a->serial,
+		.serial_at = (int64_t)a->art.serial_at,
+		.rev = p->rev,
+		.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art)
+						       : a->art.digest,
 	};
 
 	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
@@ -295,8 +320,14 @@ static int record_findings(struct plan *p, struct err *err)
 		r = condition_clear(p->e->db, "s", "check", err);
 	for (size_t i = 0; i < p->n_findings && r >= 0; i++) {
 		const struct finding *f = &p->findings[i];
-		struct condition c = { .resource = f->resource, .part = f->part, .type = f->type, .reason = f->reason,
-				       .message = f->message, .scope = f->scope, .rev = p->rev, .since = p->now,
+		struct condition c = { .resource = f->resource,
+				       .part = f->part,
+				       .type = f->type,
+				       .reason = f->reason,
+				       .message = f->message,
+				       .scope = f->scope,
+				       .rev = p->rev,
+				       .since = p->now,
 				       .next_try = f->retry ? p->now + 30 : 0 };
 
 		r = condition_put(p->e->db, &c, err);

@@ -459,7 +459,8 @@ int identity_stage(struct identity_db *db, int stage_root, struct err *err)
 		if (!db->files[i].dirty)
 			continue;
 		identity_file_print(&db->files[i], &text);
-		r = fs_write_atomic(stage_root, db->files[i].spec->path, buf_str(&text), text.len, 0644, err);
+		r = fs_write_atomic(stage_root, db->files[i].spec->path, buf_str(&text), text.len,
+				    0644, err);
 	}
 	return r;
 }

@@ -7,7 +7,10 @@
 #include "reconciler/check.h"
 #include "reconciler/load.h"
 
-enum { GUARD_KIND_MIN = 10, GUARD_PERCENT = 30 };
+enum {
+	GUARD_KIND_MIN = 10,
+	GUARD_PERCENT = 30
+};
 
 /* Manifest rows, one scope ahead, beside the walk over scopes. */
 struct rows {
@@ -33,7 +36,8 @@ static int rows_advance(struct rows *w, struct err *err)
 	return r;
 }
 
-static int rows_open(struct rows *w, const void *ctx, struct engine *e, const char *scope, struct err *err)
+static int rows_open(struct rows *w, const void *ctx, struct engine *e, const char *scope,
+		     struct err *err)
 {
 	int r;
 
@@ -43,7 +47,8 @@ static int rows_open(struct rows *w, const void *ctx, struct engine *e, const ch
 }
 
 /* All rows of SCOPE, moved to CTX. */
-static int rows_take(struct rows *w, const void *ctx, const char *scope, struct ptrs *ret, struct err *err)
+static int rows_take(struct rows *w, const void *ctx, const char *scope, struct ptrs *ret,
+		     struct err *err)
 {
 	int r = 0;
 
@@ -60,7 +65,7 @@ struct walk {
 	struct engine *e;
 	struct plan *p;
 	struct loader *l;
-	void *keep; /* lives as long as the plan: what actions point to */
+	void *keep;             /* lives as long as the plan: what actions point to */
 	struct strmap troubled; /* scopes that have conditions */
 };
 
@@ -78,22 +83,26 @@ static void read_settings(struct plan *p, const struct view *v)
 }
 
 /* What a renderer wants of the scope; an error is a finding, and then nothing of it changes. */
-static bool rendered(struct walk *w, const char *scope, const struct renderer *r, const struct view *v,
-		     struct catalog *out)
+static bool rendered(struct walk *w, const char *scope, const struct renderer *r,
+		     const struct view *v, struct catalog *out)
 {
 	struct err err = ERR_INIT;
 
 	if (!v || r->render(v, out, &err) >= 0)
 		return true;
-	plan_find(w->p, scope, r->name, mem_fmt(w->keep, "%s/%s", scope[0] == 'a' ? "account" : scope[0] == 'd' ? "domain" : "server",
-						scope[0] == 's' ? r->name : scope + 2),
+	plan_find(w->p, scope, r->name,
+		  mem_fmt(w->keep, "%s/%s",
+			  scope[0] == 'a'   ? "account"
+			  : scope[0] == 'd' ? "domain"
+					    : "server",
+			  scope[0] == 's' ? r->name : scope + 2),
 		  "Failed", "RenderFailed", "%s: %s", r->name, err.msg);
 	return false;
 }
 
 /* One scope: each renderer's catalog against its rows. SCOPE and everything else live on CTX. */
-static int one_scope(struct walk *w, const void *ctx, const char *scope, const struct view *v, uint32_t mask,
-		     const struct ptrs *rows, struct err *err)
+static int one_scope(struct walk *w, const void *ctx, const char *scope, const struct view *v,
+		     uint32_t mask, const struct ptrs *rows, struct err *err)
 {
 	int r = 0;
 
@@ -106,13 +115,16 @@ static int one_scope(struct walk *w, const void *ctx, const char *scope, const s
 
 		if (!(mask & ((uint32_t)1 << i)))
 			continue;
-		while (first < rows->n && strcmp(((struct owned *)rows->v[first])->renderer, rend->name) != 0)
+		while (first < rows->n &&
+		       strcmp(((struct owned *)rows->v[first])->renderer, rend->name) != 0)
 			first++;
 		n = first;
-		while (n < rows->n && strcmp(((struct owned *)rows->v[n])->renderer, rend->name) == 0)
+		while (n < rows->n &&
+		       strcmp(((struct owned *)rows->v[n])->renderer, rend->name) == 0)
 			n++;
 		if (rendered(w, scope, rend, v, &want))
-			r = plan_compare(w->p, scope, rend->name, &want, (struct owned **)rows->v + first, n - first, err);
+			r = plan_compare(w->p, scope, rend->name, &want,
+					 (struct owned **)rows->v + first, n - first, err);
 	}
 	return r;
 }
@@ -134,7 +146,8 @@ static int walk_scope(struct walk *w, const char *scope, uint32_t mask, struct e
 }
 
 /* Rows of scopes that are not there any more, up to (not with) SCOPE; all with SCOPE NULL. */
-static int orphans(struct walk *w, struct rows *rows, const char *scope, uint32_t mask, struct err *err)
+static int orphans(struct walk *w, struct rows *rows, const char *scope, uint32_t mask,
+		   struct err *err)
 {
 	int r = 0;
 
@@ -175,7 +188,8 @@ static int walk_all(struct walk *w, uint32_t mask, struct err *err)
 			r = rows_take(&rows, ctx, scope, &list, err);
 		if (r >= 0)
 			r = one_scope(w, ctx, scope, &v, mask, &list, err);
-		if (r >= 0 && w->p->n + w->p->n_findings == before && !strmap_find(&w->troubled, scope)) {
+		if (r >= 0 && w->p->n + w->p->n_findings == before &&
+		    !strmap_find(&w->troubled, scope)) {
 			w->p->n_visited = visited; /* nothing points into it */
 			(void)talloc_free(ctx);
 		}
@@ -204,7 +218,8 @@ static int mark_due(const struct condition *c, void *arg, struct err *err)
 }
 
 /* What has to be looked at: revisions since the last pass, due retries, the caller's own scopes. */
-static int find_dirty(struct walk *w, const struct pass_opts *opts, struct dirty *d, struct err *err)
+static int find_dirty(struct walk *w, const struct pass_opts *opts, struct dirty *d,
+		      struct err *err)
 {
 	void *args[] = { w, d };
 	int64_t applied = 0;
@@ -251,7 +266,8 @@ static int plan_free(struct plan *p)
 	return 0;
 }
 
-int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, struct plan **ret, struct err *err)
+int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, struct plan **ret,
+	      struct err *err)
 {
 	struct plan *p = mem_new(ctx, struct plan);
 	struct walk w = { .e = e, .p = p, .keep = p };
@@ -325,14 +341,16 @@ int pass_guard(const struct plan *p, struct err *err)
 		if (r < 0)
 			return r;
 		if (gone + left >= GUARD_KIND_MIN && gone * 100 > (gone + left) * GUARD_PERCENT)
-			return err_set(err, ERR_GUARD, "this would delete %" PRId64 " of %" PRId64 " %s (over %d %%)", gone,
-				       gone + left, k->section, GUARD_PERCENT);
+			return err_set(err, ERR_GUARD,
+				       "this would delete %" PRId64 " of %" PRId64
+				       " %s (over %d %%)",
+				       gone, gone + left, k->section, GUARD_PERCENT);
 	}
 	return r;
 }
 
-int pass_run(struct engine *e, const struct pass_opts *opts, const char *approved, struct execution *x,
-	     struct pass_result *ret, struct err *err)
+int pass_run(struct engine *e, const struct pass_opts *opts, const char *approved,
+	     struct execution *x, struct pass_result *ret, struct err *err)
 {
 	struct pass_opts again = *opts;
 
@@ -349,18 +367,23 @@ int pass_run(struct engine *e, const struct pass_opts *opts, const char *approve
 			return r;
 		d = plan_digest(p);
 		digest_hex(&d, digest);
-		if (!approved || strncmp(approved, digest, strlen(approved)) != 0 || strlen(approved) < 8) {
+		if (!approved || strncmp(approved, digest, strlen(approved)) != 0 ||
+		    strlen(approved) < 8) {
 			r = pass_guard(p, err);
 			if (r < 0)
 				return r;
 		}
 		*x = (struct execution){ .progress = x->progress, .arg = x->arg };
 		r = plan_execute(p, x, err);
-		*ret = (struct pass_result){ .actions = plan_changes(p), .done = x->done, .failed = x->failed,
-					     .findings = p->n_findings, .reloads = x->reloads };
+		*ret = (struct pass_result){ .actions = plan_changes(p),
+					     .done = x->done,
+					     .failed = x->failed,
+					     .findings = p->n_findings,
+					     .reloads = x->reloads };
 		if (r < 0 || !x->wants_full)
 			return r;
-		again.full = true; /* something else is broken: look at everything once, which mends what is ours */
+		again.full =
+			true; /* something else is broken: look at everything once, which mends what is ours */
 	}
 	return 0;
 }

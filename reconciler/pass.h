@@ -14,8 +14,8 @@
 
 struct pass_opts {
 	bool full;
-	bool skip_check;             /* do not run validators (measuring only) */
-	const char *const *scopes;   /* further scopes to look at, NULL-terminated; or NULL */
+	bool skip_check;           /* do not run validators (measuring only) */
+	const char *const *scopes; /* further scopes to look at, NULL-terminated; or NULL */
 };
 
 /* The plan on CTX, sorted and checked. */
@@ -30,7 +30,7 @@ struct pass_result {
 };
 
 /* Recovery, plan, guard (unless APPROVED equals the plan's digest), execution, once more when a reload was refused. */
-int pass_run(struct engine *e, const struct pass_opts *opts, const char *approved, struct execution *x,
-	     struct pass_result *ret, struct err *err) must_check;
+int pass_run(struct engine *e, const struct pass_opts *opts, const char *approved,
+	     struct execution *x, struct pass_result *ret, struct err *err) must_check;
 
 #endif

@@ -10,7 +10,10 @@
 
 #include "base/fs.h"
 
-enum { COPY_MAX = 1 << 20, COPIES_MAX = 64 };
+enum {
+	COPY_MAX = 1 << 20,
+	COPIES_MAX = 64
+};
 
 const char *action_op_name(enum action_op op)
 {
@@ -19,8 +22,8 @@ const char *action_op_name(enum action_op op)
 	return names[op];
 }
 
-struct action *plan_add(struct plan *p, enum action_op op, enum stage stage, const struct artifact *want,
-			const struct owned *old, const char *reason)
+struct action *plan_add(struct plan *p, enum action_op op, enum stage stage,
+			const struct artifact *want, const struct owned *old, const char *reason)
 {
 	struct action *a;
 
@@ -30,23 +33,31 @@ struct action *plan_add(struct plan *p, enum action_op op, enum stage stage, con
 	if (want) {
 		a->art = *want;
 	} else {
-		a->art = (struct artifact){ .type = old->type, .flags = old->flags, .path = old->path,
-					    .resource = old->resource, .service = old->service, .mode = old->mode,
-					    .owner = old->owner, .group = old->group };
+		a->art = (struct artifact){ .type = old->type,
+					    .flags = old->flags,
+					    .path = old->path,
+					    .resource = old->resource,
+					    .service = old->service,
+					    .mode = old->mode,
+					    .owner = old->owner,
+					    .group = old->group };
 	}
 	return a;
 }
 
-void plan_find(struct plan *p, const char *scope, const char *part, const char *resource, const char *type,
-	       const char *reason, const char *fmt, ...)
+void plan_find(struct plan *p, const char *scope, const char *part, const char *resource,
+	       const char *type, const char *reason, const char *fmt, ...)
 {
 	struct finding *f;
 	va_list ap;
 
 	mem_room(p->ctx, &p->findings, &p->findings_cap, p->n_findings, sizeof(*f));
 	f = &p->findings[p->n_findings++];
-	*f = (struct finding){ .scope = mem_str(p->ctx, scope), .part = mem_str(p->ctx, part),
-			       .resource = mem_str(p->ctx, resource), .type = type, .reason = reason };
+	*f = (struct finding){ .scope = mem_str(p->ctx, scope),
+			       .part = mem_str(p->ctx, part),
+			       .resource = mem_str(p->ctx, resource),
+			       .type = type,
+			       .reason = reason };
 	va_start(ap, fmt);
 	f->message = talloc_vasprintf(p->ctx, fmt, ap);
 	va_end(ap);
@@ -59,7 +70,8 @@ size_t plan_changes(const struct plan *p)
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		n += !p->v[i].is_dropped && p->v[i].op != ACTION_RECORD && p->v[i].op != ACTION_FORGET;
+		n += !p->v[i].is_dropped && p->v[i].op != ACTION_RECORD &&
+		     p->v[i].op != ACTION_FORGET;
 	return n;
 }
 
@@ -121,7 +133,8 @@ int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err)
 	if (r < 0)
 		return r;
 	if (!identity_find(p->identities, owner, &id))
-		return err_set(err, ERR_ABSENT, "there is no system user \"%s\": is its package installed?", owner);
+		return err_set(err, ERR_ABSENT,
+			       "there is no system user \"%s\": is its package installed?", owner);
 	*ret = id.uid;
 	return 0;
 }
@@ -138,7 +151,8 @@ int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err)
 	if (r < 0)
 		return r;
 	if (!identity_group_find(p->identities, group, &gid))
-		return err_set(err, ERR_ABSENT, "there is no system group \"%s\": is its package installed?", group);
+		return err_set(err, ERR_ABSENT,
+			       "there is no system group \"%s\": is its package installed?", group);
 	*ret = gid;
 	return 0;
 }
@@ -192,7 +206,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct strmap_entry *)a)->key, ((const struct strmap_entry *)b)->key);
 }
 
-static int add_copies(struct plan *p, const struct artifact *copy, struct catalog *out, struct err *err)
+static int add_copies(struct plan *p, const struct artifact *copy, struct catalog *out,
+		      struct err *err)
 {
 	const char *slash = strrchr(copy->source, '/');
 	const char *parent = mem_strn(p->ctx, copy->source, (size_t)(slash - copy->source));
@@ -203,7 +218,8 @@ static int add_copies(struct plan *p, const struct artifact *copy, struct catalo
 		return r;
 	r = folder_names(p, copy->source, &names, err);
 	if (r >= 0 && names->n > COPIES_MAX)
-		return err_set(err, ERR_TOOBIG, "%s holds %zu files, at most %d are taken", copy->source, names->n, COPIES_MAX);
+		return err_set(err, ERR_TOOBIG, "%s holds %zu files, at most %d are taken",
+			       copy->source, names->n, COPIES_MAX);
 	if (r >= 0 && names->n > 1)
 		qsort(names->entries, names->n, sizeof(*names->entries), by_name);
 	for (size_t i = 0; r >= 0 && i < names->n; i++) {
@@ -213,8 +229,8 @@ static int add_copies(struct plan *p, const struct artifact *copy, struct catalo
 
 		if (!is_conf(name))
 			continue;
-		r = fs_read(p->ctx, p->e->root, mem_fmt(p->ctx, "%s/%s", copy->source, name), COPY_MAX, 0, &data,
-			    &file.len, err);
+		r = fs_read(p->ctx, p->e->root, mem_fmt(p->ctx, "%s/%s", copy->source, name),
+			    COPY_MAX, 0, &data, &file.len, err);
 		if (r < 0)
 			break;
 		file.type = ARTIFACT_FILE;
@@ -249,8 +265,8 @@ static int expand(struct plan *p, struct catalog *c, struct err *err)
 
 /* Comparing */
 
-static int compare_one(struct plan *p, const char *scope, const char *part, const struct artifact *want,
-		       const struct owned *old, struct err *err)
+static int compare_one(struct plan *p, const char *scope, const char *part,
+		       const struct artifact *want, const struct owned *old, struct err *err)
 {
 	enum artifact_type type = want ? want->type : old->type;
 	const char *resource = want ? want->resource : old->resource;
@@ -276,8 +292,8 @@ static int compare_one(struct plan *p, const char *scope, const char *part, cons
 	return 0;
 }
 
-int plan_compare(struct plan *p, const char *scope, const char *part, struct catalog *want, struct owned **rows,
-		 size_t n_rows, struct err *err)
+int plan_compare(struct plan *p, const char *scope, const char *part, struct catalog *want,
+		 struct owned **rows, size_t n_rows, struct err *err)
 {
 	size_t i = 0;
 	size_t j = 0;
@@ -290,11 +306,13 @@ int plan_compare(struct plan *p, const char *scope, const char *part, struct cat
 	mem_room(p->ctx, &p->visited, &p->visited_cap, p->n_visited, sizeof(*p->visited));
 	p->visited[p->n_visited++] = (struct visit){ .scope = scope, .part = part };
 	while (r >= 0 && (i < want->n || j < n_rows)) {
-		int c = i == want->n ? 1 :
-			j == n_rows  ? -1 :
-				       artifact_cmp(want->v[i].type, want->v[i].path, rows[j]->type, rows[j]->path);
+		int c = i == want->n  ? 1
+			: j == n_rows ? -1
+				      : artifact_cmp(want->v[i].type, want->v[i].path,
+						     rows[j]->type, rows[j]->path);
 
-		r = compare_one(p, scope, part, c <= 0 ? &want->v[i] : NULL, c >= 0 ? rows[j] : NULL, err);
+		r = compare_one(p, scope, part, c <= 0 ? &want->v[i] : NULL,
+				c >= 0 ? rows[j] : NULL, err);
 		i += c <= 0;
 		j += c >= 0;
 	}

@@ -42,16 +42,16 @@ struct action {
 	struct artifact art;     /* DELETE, FORGET: as far as the manifest tells */
 	const struct owned *old; /* manifest row, or NULL */
 	const char *scope, *renderer;
-	const char *reason;  /* "new", "changed", "edited outside", … */
-	const char *before;  /* FILE, BLOCK, MAPROW, LINK: content now; NULL: nothing there */
+	const char *reason; /* "new", "changed", "edited outside", … */
+	const char *before; /* FILE, BLOCK, MAPROW, LINK: content now; NULL: nothing there */
 	size_t before_len;
-	bool is_drift;       /* somebody else changed it */
-	struct digest post;  /* FILE: of the content to be */
-	struct stamp stamp;  /* RECORD: as seen; else filled when carried out */
+	bool is_drift;      /* somebody else changed it */
+	struct digest post; /* FILE: of the content to be */
+	struct stamp stamp; /* RECORD: as seen; else filled when carried out */
 	int64_t serial;
-	bool is_dropped;     /* quarantined, or failed: not carried out */
+	bool is_dropped; /* quarantined, or failed: not carried out */
 	bool is_done;
-	char *temp;          /* FILE: where its content waits */
+	char *temp; /* FILE: where its content waits */
 };
 
 /* A condition the pass found. */
@@ -72,9 +72,10 @@ struct plan {
 	size_t n, cap;
 	struct finding *findings;
 	size_t n_findings, findings_cap;
-	struct visit *visited; /* scopes and renderers that were looked at and may have conditions */
+	struct visit
+		*visited; /* scopes and renderers that were looked at and may have conditions */
 	size_t n_visited, visited_cap;
-	int64_t rev;         /* desired revision it leads to */
+	int64_t rev; /* desired revision it leads to */
 	int64_t now;
 	struct identity_db *identities; /* as they will be; loaded when first asked for */
 	struct strmap maps;             /* map file → struct map, or NULL if there is none */
@@ -89,8 +90,8 @@ int plan_compare(struct plan *p, const char *scope, const char *part, struct cat
 		 struct owned **rows, size_t n_rows, struct err *err) must_check;
 /* Puts the actions in the order in which they happen. */
 void plan_sort(struct plan *p);
-void plan_find(struct plan *p, const char *scope, const char *part, const char *resource, const char *type,
-	       const char *reason, const char *fmt, ...) format_(7, 8);
+void plan_find(struct plan *p, const char *scope, const char *part, const char *resource,
+	       const char *type, const char *reason, const char *fmt, ...) format_(7, 8);
 /* Actions that change the machine. */
 size_t plan_changes(const struct plan *p);
 /* SHA-256 over what the plan will do: binds an approval to it. */
@@ -103,13 +104,14 @@ int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err) mus
 int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err) must_check;
 
 /* For providers: adds an action. */
-struct action *plan_add(struct plan *p, enum action_op op, enum stage stage, const struct artifact *want,
-			const struct owned *old, const char *reason);
+struct action *plan_add(struct plan *p, enum action_op op, enum stage stage,
+			const struct artifact *want, const struct owned *old, const char *reason);
 
 /* What each type of artifact knows: one row a type, in provider.c. */
 struct provider {
 	/* WANT is NULL when it is to go; OLD is NULL when it is not in the manifest. */
-	int (*compare)(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err);
+	int (*compare)(struct plan *p, const struct artifact *want, const struct owned *old,
+		       struct err *err);
 };
 
 extern const struct provider providers[];

@@ -12,7 +12,9 @@
 #include "reconciler/block.h"
 #include "reconciler/plan.h"
 
-enum { FILE_MAX = 64 << 20 };
+enum {
+	FILE_MAX = 64 << 20
+};
 
 static bool same_text(const char *a, const char *b)
 {
@@ -27,7 +29,8 @@ static bool is_private(const char *path)
 
 static int foreign(const char *what, const char *path, struct err *err)
 {
-	return err_set(err, ERR_CONFLICT, "%s %s is there already and was not made by NovaCPX; move it away first",
+	return err_set(err, ERR_CONFLICT,
+		       "%s %s is there already and was not made by NovaCPX; move it away first",
 		       what, path);
 }
 
@@ -41,7 +44,8 @@ struct seen {
 	int64_t serial;
 };
 
-static bool meta_same(struct plan *p, const struct artifact *want, const struct stat *st, struct err *err)
+static bool meta_same(struct plan *p, const struct artifact *want, const struct stat *st,
+		      struct err *err)
 {
 	uid_t uid;
 	gid_t gid;
@@ -77,7 +81,8 @@ static int64_t first_serial(int64_t now)
 
 	if (!gmtime_r(&t, &tm))
 		return 1;
-	return ((int64_t)(tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday) * 100 + 1;
+	return ((int64_t)(tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday) * 100 +
+	       1;
 }
 
 /* Serials only grow (RFC 1982), whatever is rolled back. */
@@ -94,8 +99,8 @@ static void give_serial(struct plan *p, struct action *a, const struct seen *see
 	a->art.data = data;
 }
 
-static void put_file(struct plan *p, enum action_op op, const struct artifact *want, const struct owned *old,
-		     const struct seen *seen, const char *reason)
+static void put_file(struct plan *p, enum action_op op, const struct artifact *want,
+		     const struct owned *old, const struct seen *seen, const char *reason)
 {
 	struct action *a = plan_add(p, op, STAGE_FILE, want, old, reason);
 
@@ -105,7 +110,8 @@ static void put_file(struct plan *p, enum action_op op, const struct artifact *w
 		a->before = seen->data;
 		a->before_len = seen->len;
 	}
-	a->post = content_digest(want->data, want->len, (want->flags & ARTIFACT_SERIAL) != 0, want->serial_at);
+	a->post = content_digest(want->data, want->len, (want->flags & ARTIFACT_SERIAL) != 0,
+				 want->serial_at);
 }
 
 static int look(struct plan *p, const char *path, unsigned flags, struct seen *ret, struct err *err)
@@ -120,23 +126,25 @@ static int look(struct plan *p, const char *path, unsigned flags, struct seen *r
 		return r;
 	ret->exists = true;
 	if (!S_ISREG(ret->st.st_mode))
-		return err_set(err, ERR_CONFLICT, "%s is there and is not a regular file; move it away first", path);
+		return err_set(err, ERR_CONFLICT,
+			       "%s is there and is not a regular file; move it away first", path);
 	(void)flags;
 	return 0;
 }
 
-static int read_seen(struct plan *p, const char *path, unsigned flags, struct seen *s, struct err *err)
+static int read_seen(struct plan *p, const char *path, unsigned flags, struct seen *s,
+		     struct err *err)
 {
-	return fs_read(p->ctx, p->e->root, path, FILE_MAX, flags & ARTIFACT_TENANT ? FS_NOLINKS : 0, &s->data, &s->len,
-		       err);
+	return fs_read(p->ctx, p->e->root, path, FILE_MAX, flags & ARTIFACT_TENANT ? FS_NOLINKS : 0,
+		       &s->data, &s->len, err);
 }
 
 static bool owned_same(const struct artifact *want, const struct owned *old)
 {
 	struct digest d;
 
-	if (!old || old->mode != want->mode || old->flags != want->flags || !same_text(old->owner, want->owner) ||
-	    !same_text(old->group, want->group))
+	if (!old || old->mode != want->mode || old->flags != want->flags ||
+	    !same_text(old->owner, want->owner) || !same_text(old->group, want->group))
 		return false;
 	d = artifact_content_digest(want);
 	return digest_eq(&d, &old->digest);
@@ -148,14 +156,16 @@ static bool bookkeeping_same(const struct artifact *want, const struct owned *ol
 	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
 }
 
-static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old, struct seen *seen)
+static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct seen *seen)
 {
 	static const struct seen nothing;
 
 	if (old)
 		return 0; /* what became of it since is the tenant's business */
 	if (seen->exists)
-		plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp = stamp_of(&seen->st);
+		plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp =
+			stamp_of(&seen->st);
 	else
 		put_file(p, ACTION_CREATE, want, old, &nothing, "new");
 	return 0;
@@ -182,7 +192,8 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 	r = read_seen(p, old->path, old->flags, &seen, err);
 	if (r < 0)
 		return r;
-	live = content_digest(seen.data, seen.len, (old->flags & ARTIFACT_SERIAL) != 0, (size_t)old->serial_at);
+	live = content_digest(seen.data, seen.len, (old->flags & ARTIFACT_SERIAL) != 0,
+			      (size_t)old->serial_at);
 	a = plan_add(p, ACTION_DELETE, STAGE_FILE, NULL, old, "no longer wanted");
 	a->before = seen.data;
 	a->before_len = seen.len;
@@ -190,7 +201,8 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 	return 0;
 }
 
-static int compare_file(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err)
+static int compare_file(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
 {
 	struct seen seen = { .exists = false };
 	struct digest live;
@@ -222,11 +234,13 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 		return r;
 	has_serial = (want->flags & ARTIFACT_SERIAL) != 0;
 	if (has_serial)
-		seen.serial = serial_in(seen.data, seen.len, old ? (size_t)old->serial_at : want->serial_at);
+		seen.serial = serial_in(seen.data, seen.len,
+					old ? (size_t)old->serial_at : want->serial_at);
 	live = content_digest(seen.data, seen.len, has_serial, want->serial_at);
 	wanted = artifact_content_digest(want);
 	if (digest_eq(&live, &wanted) && meta_same(p, want, &seen.st, err)) {
-		struct action *a = plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "as wanted already");
+		struct action *a =
+			plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "as wanted already");
 
 		a->stamp = stamp_of(&seen.st);
 		a->serial = has_serial ? serial_in(seen.data, seen.len, want->serial_at) : 0;
@@ -241,9 +255,12 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
 	is_drift = !old || !digest_eq(&live, &old->digest);
 	if (is_drift && old && p->report_drift && owned_same(want, old))
-		return err_set(err, ERR_CHECK, "%s was edited outside NovaCPX; drift_policy is report", want->path);
+		return err_set(err, ERR_CHECK,
+			       "%s was edited outside NovaCPX; drift_policy is report", want->path);
 	put_file(p, ACTION_UPDATE, want, old, &seen,
-		 is_drift ? "edited outside" : digest_eq(&live, &wanted) ? "owner or mode" : "changed");
+		 is_drift                    ? "edited outside"
+		 : digest_eq(&live, &wanted) ? "owner or mode"
+					     : "changed");
 	p->v[p->n - 1].is_drift = is_drift;
 	return 0;
 }
@@ -257,15 +274,17 @@ static int dir_gone(struct plan *p, const struct owned *old, struct err *err)
 
 	if (r < 0 || (old->flags & (ARTIFACT_ONCE | ARTIFACT_DATA)) == ARTIFACT_ONCE) {
 		err_clear(err);
-		(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old, r < 0 ? "gone already" : "no longer ours");
+		(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old,
+			       r < 0 ? "gone already" : "no longer ours");
 		return 0;
 	}
-	(void)plan_add(p, ACTION_DELETE, old->flags & ARTIFACT_DATA ? STAGE_TRASH : STAGE_WITHDRAW, NULL, old,
-		       "no longer wanted");
+	(void)plan_add(p, ACTION_DELETE, old->flags & ARTIFACT_DATA ? STAGE_TRASH : STAGE_WITHDRAW,
+		       NULL, old, "no longer wanted");
 	return 0;
 }
 
-static int compare_dir(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err)
+static int compare_dir(struct plan *p, const struct artifact *want, const struct owned *old,
+		       struct err *err)
 {
 	struct stat st;
 	int r;
@@ -283,7 +302,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	if (r < 0)
 		return r;
 	if (!S_ISDIR(st.st_mode))
-		return err_set(err, ERR_CONFLICT, "%s is there and is not a folder; move it away first", want->path);
+		return err_set(err, ERR_CONFLICT,
+			       "%s is there and is not a folder; move it away first", want->path);
 	if (meta_same(p, want, &st, err)) {
 		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags)
 			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
@@ -297,13 +317,15 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	}
 	if (!old && !is_private(want->path))
 		return foreign("folder", want->path, err);
-	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift = old != NULL;
+	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
+		old != NULL;
 	return 0;
 }
 
 /* Links */
 
-static int compare_link(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err)
+static int compare_link(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
 {
 	const char *path = want ? want->path : old->path;
 	struct action *a;
@@ -325,7 +347,8 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	}
 	if (!old && !is_private(path))
 		return foreign("link", path, err);
-	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old, want ? "changed" : "no longer wanted");
+	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
+		     want ? "changed" : "no longer wanted");
 	a->before = target;
 	a->before_len = strlen(target);
 	return 0;
@@ -346,8 +369,8 @@ static bool taken_uid(uint32_t id, void *arg)
 }
 
 /* The number the user has, had (in the trash), or gets. */
-static int user_number(struct plan *p, const struct artifact *want, const struct owned *old, uint32_t *ret,
-		       struct err *err)
+static int user_number(struct plan *p, const struct artifact *want, const struct owned *old,
+		       uint32_t *ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r;
@@ -356,29 +379,35 @@ static int user_number(struct plan *p, const struct artifact *want, const struct
 		*ret = (uint32_t)old->serial;
 		return 0;
 	}
-	r = sql_get(p->e->db, "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1", &st, err);
+	r = sql_get(p->e->db,
+		    "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
+		    &st, err);
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, want->path);
 	r = sql_step(st, err);
 	if (r < 0)
 		return r;
-	*ret = r > 0 ? (uint32_t)sql_int(st, 0) :
-		       identity_uid_free(p->identities, (uint32_t)p->uid_min, (uint32_t)p->uid_max, taken_uid, p);
+	*ret = r > 0 ? (uint32_t)sql_int(st, 0)
+		     : identity_uid_free(p->identities, (uint32_t)p->uid_min, (uint32_t)p->uid_max,
+					 taken_uid, p);
 	if (!*ret)
-		return err_set(err, ERR_DENIED, "no free user id between %" PRId64 " and %" PRId64
-			       " (settings uid_min, uid_max)", p->uid_min, p->uid_max);
+		return err_set(err, ERR_DENIED,
+			       "no free user id between %" PRId64 " and %" PRId64
+			       " (settings uid_min, uid_max)",
+			       p->uid_min, p->uid_max);
 	return 0;
 }
 
 static bool user_same(const struct identity *is, const struct identity *want)
 {
-	return is->uid == want->uid && same_text(is->home, want->home) && same_text(is->shell, want->shell) &&
-	       same_text(is->gecos, want->gecos) && (!want->hash || same_text(is->hash, want->hash)) &&
-	       is->locked == want->locked;
+	return is->uid == want->uid && same_text(is->home, want->home) &&
+	       same_text(is->shell, want->shell) && same_text(is->gecos, want->gecos) &&
+	       (!want->hash || same_text(is->hash, want->hash)) && is->locked == want->locked;
 }
 
-static int compare_user(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err)
+static int compare_user(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
 {
 	struct identity is = { .name = NULL };
 	struct identity id;
@@ -398,9 +427,15 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 		return 0;
 	}
 	if (exists && !old)
-		return err_set(err, ERR_CONFLICT, "system user \"%s\" is there already and was not made by NovaCPX", want->path);
-	id = (struct identity){ .name = want->path, .gecos = want->gecos, .home = want->home, .shell = want->shell,
-				.hash = want->hash, .locked = (want->flags & ARTIFACT_LOCKED) != 0,
+		return err_set(err, ERR_CONFLICT,
+			       "system user \"%s\" is there already and was not made by NovaCPX",
+			       want->path);
+	id = (struct identity){ .name = want->path,
+				.gecos = want->gecos,
+				.home = want->home,
+				.shell = want->shell,
+				.hash = want->hash,
+				.locked = (want->flags & ARTIFACT_LOCKED) != 0,
 				.today = p->now / 86400 };
 	r = user_number(p, want, old, &id.uid, err);
 	if (r < 0)
@@ -408,16 +443,18 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 	id.gid = id.uid;
 	if (exists && user_same(&is, &id)) {
 		if (!digest_eq(&old->digest, &want->digest))
-			plan_add(p, ACTION_RECORD, STAGE_IDENTITY, want, old, "as wanted already")->serial = id.uid;
+			plan_add(p, ACTION_RECORD, STAGE_IDENTITY, want, old, "as wanted already")
+				->serial = id.uid;
 		return 0;
 	}
 	r = identity_put(p->identities, &id, err); /* in memory: what follows can name the user */
 	if (r < 0)
 		return r;
-	a = plan_add(p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
-		     exists ? (digest_eq(&old->digest, &want->digest) ? "edited outside" : "changed") :
-		     old    ? "missing" :
-			      "new");
+	a = plan_add(
+		p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
+		exists ? (digest_eq(&old->digest, &want->digest) ? "edited outside" : "changed")
+		: old  ? "missing"
+		       : "new");
 	a->is_drift = old && digest_eq(&old->digest, &want->digest);
 	a->serial = id.uid;
 	return 0;
@@ -456,7 +493,8 @@ static int row_value(struct plan *p, const char *path, char **ret, struct err *e
 	return r;
 }
 
-static int compare_row(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err)
+static int compare_row(struct plan *p, const struct artifact *want, const struct owned *old,
+		       struct err *err)
 {
 	char *value;
 	struct action *a;
@@ -473,8 +511,15 @@ static int compare_row(struct plan *p, const struct artifact *want, const struct
 		(void)plan_add(p, ACTION_FORGET, STAGE_MAP, NULL, old, "gone already");
 		return 0;
 	}
-	a = plan_add(p, !want ? ACTION_DELETE : value ? ACTION_UPDATE : ACTION_CREATE, STAGE_MAP, want, old,
-		     !want ? "no longer wanted" : value ? "changed" : old ? "missing" : "new");
+	a = plan_add(p,
+		     !want   ? ACTION_DELETE
+		     : value ? ACTION_UPDATE
+			     : ACTION_CREATE,
+		     STAGE_MAP, want, old,
+		     !want   ? "no longer wanted"
+		     : value ? "changed"
+		     : old   ? "missing"
+			     : "new");
 	a->before = value;
 	a->before_len = value ? strlen(value) : 0;
 	a->is_drift = want && old && digest_eq(&old->digest, &want->digest);
@@ -482,19 +527,27 @@ static int compare_row(struct plan *p, const struct artifact *want, const struct
 }
 
 /* Zones the name server serves: what it was told is kept in its own database, we keep it in the manifest. */
-static int compare_zone(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err)
+static int compare_zone(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
 {
 	(void)err;
 	if (want && old && digest_eq(&want->digest, &old->digest))
 		return 0;
-	(void)plan_add(p, !want ? ACTION_DELETE : old ? ACTION_UPDATE : ACTION_CREATE, STAGE_ZONE, want, old,
-		       !want ? "no longer wanted" : old ? "changed" : "new");
+	(void)plan_add(p,
+		       !want ? ACTION_DELETE
+		       : old ? ACTION_UPDATE
+			     : ACTION_CREATE,
+		       STAGE_ZONE, want, old,
+		       !want ? "no longer wanted"
+		       : old ? "changed"
+			     : "new");
 	return 0;
 }
 
 /* Blocks within files of the distribution */
 
-static int compare_block(struct plan *p, const struct artifact *want, const struct owned *old, struct err *err)
+static int compare_block(struct plan *p, const struct artifact *want, const struct owned *old,
+			 struct err *err)
 {
 	const char *path = want ? want->path : old->path;
 	struct seen seen = { .exists = false };
@@ -513,8 +566,8 @@ static int compare_block(struct plan *p, const struct artifact *want, const stru
 		return err_set(err, ERR_ABSENT, "%s is not there: is its package installed?", path);
 	r = read_seen(p, path, 0, &seen, err);
 	if (r >= 0)
-		r = block_edit(p->ctx, path, seen.data, want ? want->data : NULL, want ? want->anchor : NULL, &after,
-			       &after_len, err);
+		r = block_edit(p->ctx, path, seen.data, want ? want->data : NULL,
+			       want ? want->anchor : NULL, &after, &after_len, err);
 	if (r < 0)
 		return r;
 	if (after_len == seen.len && memcmp(after, seen.data, seen.len) == 0) {
@@ -524,8 +577,8 @@ static int compare_block(struct plan *p, const struct artifact *want, const stru
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
-	a = plan_add(p, want ? (old ? ACTION_UPDATE : ACTION_CREATE) : ACTION_DELETE, STAGE_FILE, want, old,
-		     want ? (old ? "changed" : "new") : "no longer wanted");
+	a = plan_add(p, want ? (old ? ACTION_UPDATE : ACTION_CREATE) : ACTION_DELETE, STAGE_FILE,
+		     want, old, want ? (old ? "changed" : "new") : "no longer wanted");
 	a->art.mode = seen.st.st_mode & 07777;
 	a->before = seen.data;
 	a->before_len = seen.len;
@@ -536,7 +589,8 @@ static int compare_block(struct plan *p, const struct artifact *want, const stru
 }
 
 const struct provider providers[] = {
-	[ARTIFACT_USER] = { compare_user }, [ARTIFACT_DIR] = { compare_dir },	[ARTIFACT_FILE] = { compare_file },
-	[ARTIFACT_LINK] = { compare_link }, [ARTIFACT_BLOCK] = { compare_block }, [ARTIFACT_MAPROW] = { compare_row },
+	[ARTIFACT_USER] = { compare_user },   [ARTIFACT_DIR] = { compare_dir },
+	[ARTIFACT_FILE] = { compare_file },   [ARTIFACT_LINK] = { compare_link },
+	[ARTIFACT_BLOCK] = { compare_block }, [ARTIFACT_MAPROW] = { compare_row },
 	[ARTIFACT_ZONE] = { compare_zone },
 };
