@@ -1,0 +1,165 @@
+#include "state/statefile.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "state/statefile_internal.h"
+
+bool kind_has_children(const struct kind *k)
+{
+	KIND_FOREACH(child) {
+		const struct field *parent = kind_parent(child);
+
+		if (parent && parent->ref == k)
+			return true;
+	}
+	return false;
+}
+
+const struct field *kind_single_field(const struct kind *k)
+{
+	const struct field *only = NULL;
+
+	FIELD_FOREACH(f, k) {
+		if (f->flags & (FIELD_KEY | FIELD_PARENT | FIELD_DERIVED))
+			continue;
+		if (only || !(f->flags & FIELD_REQUIRED))
+			return NULL;
+		only = f;
+	}
+	return kind_own_keys(k) == 1 && !kind_has_children(k) ? only : NULL;
+}
+
+/* Problems */
+
+static size_t count_problems(const struct statefile *sf)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sf->n_docs; i++)
+		n += sf->docs[i].doc->n_problems + sf->docs[i].doc->n_dropped;
+	return n;
+}
+
+/* The first file's first problem speaks for all. */
+static int raise_first(struct statefile *sf, struct err *err)
+{
+	for (size_t i = 0; i < sf->n_docs; i++) {
+		struct doc *doc = sf->docs[i].doc;
+		size_t more = count_problems(sf) - doc->n_problems - doc->n_dropped;
+		int r = doc_problems_err(doc, ERR_INVALID, err);
+
+		if (r < 0 && err && more > 0) {
+			size_t len = strlen(err->msg);
+
+			(void)snprintf(err->msg + len, sizeof(err->msg) - len,
+				       " (and %zu in other files)", more);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void emit(struct changeset *to, const struct changeset *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		mem_room(to->ctx, &to->v, &to->cap, to->n, sizeof(*to->v));
+		to->v[to->n++] = from->v[i];
+	}
+}
+
+int statefile_read(const void *ctx, const struct statefile_input *in, struct changeset *cs,
+		   struct statefile **ret, struct err *err)
+{
+	struct statefile *sf = mem_new(ctx, struct statefile);
+	struct mapper m = { .sf = sf, .in = in, .password_min = -1 };
+
+	sf->by_name.ctx = sf;
+	m.puts.ctx = m.deletes.ctx = cs->ctx;
+	*ret = sf;
+	if (in->n_sources == 0)
+		return err_set(err, ERR_INVALID, "no state file was given");
+	statefile_load(sf, in);
+	for (size_t i = 0; i < sf->n_docs; i++) {
+		if (sf->docs[i].doc->root)
+			statefile_map(&m, &sf->docs[i], i == 0);
+	}
+	for (size_t i = 0; i < sf->n_docs; i++)
+		statefile_mask(sf->docs[i].doc);
+	if (count_problems(sf) > 0)
+		return raise_first(sf, err);
+	emit(cs, &m.deletes);
+	emit(cs, &m.puts);
+	return 0;
+}
+
+/* A problem of no place in a file: of a delete that --prune added. */
+static void add_unplaced(struct statefile *sf, const struct problem *p)
+{
+	struct doc *doc = mem_new(sf, struct doc);
+
+	doc->file = mem_str(doc, p->resource);
+	doc->source = "";
+	doc_problem_add_at(doc, 0, 0, 0, "%s (the files do not mention it, so it goes)", p->msg);
+	mem_room(sf, &sf->docs, &sf->docs_cap, sf->n_docs, sizeof(*sf->docs));
+	sf->docs[sf->n_docs++] = (struct statefile_doc){ .doc = doc };
+}
+
+static struct spot place_of(const struct statefile *sf, const struct statefile_item *item,
+			    const char *field)
+{
+	const struct field *f = field ? kind_field(item->kind, field) : NULL;
+	const struct node *value = field ? doc_get(item->node, field) : NULL;
+
+	if (f && (f->flags & FIELD_PARENT) && item->parent >= 0)
+		return (struct spot){ .node = sf->items[item->parent].node, .on_key = true };
+	if (value)
+		return (struct spot){ .node = value };
+	if (f && f == kind_single_field(item->kind))
+		return (struct spot){ .node = item->node };
+	return (struct spot){ .node = item->node, .on_key = true };
+}
+
+void statefile_add_problems(struct statefile *sf, const struct changeset *cs,
+			    const struct problems *problems)
+{
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct problem *p = &problems->v[i];
+		const struct statefile_item *item;
+		struct spot spot;
+		int where = p->change < cs->n ? cs->v[p->change].where : -1;
+
+		if (where < 0 || (size_t)where >= sf->n_items) {
+			add_unplaced(sf, p);
+			continue;
+		}
+		item = &sf->items[where];
+		spot = place_of(sf, item, p->field);
+		doc_problem_add(item->doc, spot.node, spot.on_key, "%s", p->msg);
+	}
+	for (size_t i = 0; i < sf->n_docs; i++)
+		statefile_mask(sf->docs[i].doc);
+}
+
+void statefile_render_problems(struct buf *out, struct statefile *sf, unsigned flags)
+{
+	size_t n = count_problems(sf);
+	size_t dropped = 0;
+
+	for (size_t i = 0; i < sf->n_docs; i++) {
+		struct doc *doc = sf->docs[i].doc;
+
+		if (doc_problems_err(doc, ERR_INVALID, NULL) == 0) /* sorts them */
+			continue;
+		for (size_t p = 0; p < doc->n_problems; p++) {
+			doc_error_render(out, doc->file, doc->source, &doc->problems[p], flags);
+			buf_putc(out, '\n');
+		}
+		dropped += doc->n_dropped;
+	}
+	buf_printf(out, "%zu problem%s", n, n == 1 ? "" : "s");
+	if (dropped)
+		buf_printf(out, ", %zu of them not shown", dropped);
+	buf_putc(out, '\n');
+}
