@@ -73,7 +73,8 @@ $(B)/$(1): $(B)/$(MAIN_$(1):.c=.o) $(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(LIBS)
+SUPPORT := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -o $@
 
 .PHONY: unit
