@@ -142,6 +142,34 @@ void statefile_add_problems(struct statefile *sf, const struct changeset *cs,
 		statefile_mask(sf->docs[i].doc);
 }
 
+/* The same fault at many places is told once: an anchor, a word for a boolean. */
+static bool was_told(const struct doc *doc, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (strcmp(doc->problems[k].message, doc->problems[i].message) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void render(struct buf *out, const struct doc *doc, size_t i, unsigned flags)
+{
+	size_t again = 0;
+	int line = 0;
+
+	doc_error_render(out, doc->file, doc->source, &doc->problems[i], flags);
+	for (size_t k = i + 1; k < doc->n_problems; k++) {
+		if (strcmp(doc->problems[k].message, doc->problems[i].message) != 0)
+			continue;
+		again++;
+		line = line ? line : doc->problems[k].line;
+	}
+	if (again)
+		buf_printf(out, "      = the same at %zu more place%s, next on line %d\n", again,
+			   again == 1 ? "" : "s", line);
+	buf_putc(out, '\n');
+}
+
 void statefile_render_problems(struct buf *out, struct statefile *sf, unsigned flags)
 {
 	size_t n = count_problems(sf);
@@ -153,8 +181,8 @@ void statefile_render_problems(struct buf *out, struct statefile *sf, unsigned f
 		if (doc_problems_err(doc, ERR_INVALID, NULL) == 0) /* sorts them */
 			continue;
 		for (size_t p = 0; p < doc->n_problems; p++) {
-			doc_error_render(out, doc->file, doc->source, &doc->problems[p], flags);
-			buf_putc(out, '\n');
+			if (!was_told(doc, p))
+				render(out, doc, p, flags);
 		}
 		dropped += doc->n_dropped;
 	}
