@@ -11,7 +11,8 @@
 #include "state/statefile_internal.h"
 
 enum {
-	WORDS_MAX = 96 /* sections and fields that one place takes */
+	WORDS_MAX = 96, /* sections and fields that one place takes */
+	BEGINNING_MIN = 3
 };
 
 static const char delete_word[] = "delete";
@@ -152,6 +153,12 @@ static void unknown_word(struct mapper *m, const struct kind *k, const char *wor
 			 const struct node *value, const struct words *allowed)
 {
 	const char *best = nearest(word, allowed->v, allowed->n);
+
+	for (size_t i = 0; i < allowed->n && !best; i++) { /* quota: quota_mb */
+		if (strlen(word) >= BEGINNING_MIN &&
+		    strncmp(allowed->v[i], word, strlen(word)) == 0)
+			best = allowed->v[i];
+	}
 
 	mapper_problem(m, (struct spot){ .node = value, .on_key = true },
 		       k ? "unknown field %s of %s %s" : "unknown section %s", text_quoted(word).s,
@@ -411,6 +418,13 @@ static void map_direct(struct mapper *m, const struct place *at, const struct fi
 {
 	struct draft d;
 
+	if (at->node->type == NODE_MAP || at->node->type == NODE_LIST) {
+		mapper_problem(m, (struct spot){ .node = at->node, .on_key = true },
+			       "found %s, but %s %s is written NAME: %s",
+			       doc_type_name(at->node->type), article(at->kind->name),
+			       at->kind->name, f->name);
+		return;
+	}
 	start(m, &d, at);
 	d.is_described = true;
 	(void)mapper_field(m, &d.change, f, at->node);
