@@ -29,10 +29,9 @@ static void wrong_type(struct mapper *m, const struct field *f, const struct nod
 	else
 		mapper_problem(m, spot, "%s: found %s, allowed is %s", f->name,
 			       doc_type_name(node->type), field_allowed(m->sf, f));
-	if (node->type == NODE_STRING && f->type == FIELD_INT)
-		mapper_hint(m, "write the number without quotes");
-	if (f->type == FIELD_BOOL)
-		mapper_hint(m, "write true or false without quotes");
+	if (node->type == NODE_STRING && (f->type == FIELD_INT || f->type == FIELD_BOOL))
+		mapper_hint(m, node->plain ? "write the %s alone" : "write the %s without quotes",
+			    f->type == FIELD_INT ? "number" : "word");
 	if (f->type == FIELD_LIST && is_scalar(node))
 		mapper_hint(m, "write [%s] for a list of one", text_quoted(node->text).s);
 }
