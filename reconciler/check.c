@@ -156,7 +156,8 @@ static const char *const *removed_in(struct check *c, const char *dir)
 	for (size_t i = 0; i < c->p->n; i++) {
 		const struct action *a = &c->p->v[i];
 
-		if (counts(c, a) && a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE && is_beneath(a->art.path, dir))
+		if (counts(c, a) && a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE &&
+		    is_beneath(a->art.path, dir))
 			ptrs_add(c->ctx, &list, a->art.path);
 	}
 	ptrs_add(c->ctx, &list, NULL);
@@ -169,8 +170,9 @@ static bool needs_whole(const struct check *c, const char *dir)
 	for (size_t i = 0; i < c->p->n; i++) {
 		const struct action *a = &c->p->v[i];
 
-		if (is_of(c, a) && counts(c, a) && is_in_trees(a->art.path) && !is_beneath(a->art.path, dir) &&
-		    !is_beneath(a->art.path, "/etc/novacpx/ssl") && !(a->art.flags & ARTIFACT_ONCE))
+		if (is_of(c, a) && counts(c, a) && is_in_trees(a->art.path) &&
+		    !is_beneath(a->art.path, dir) && !is_beneath(a->art.path, "/etc/novacpx/ssl") &&
+		    !(a->art.flags & ARTIFACT_ONCE))
 			return true; /* something that all of them share */
 	}
 	return false;

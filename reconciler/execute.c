@@ -379,7 +379,8 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 		if (r >= 0)
 			r = act_maps(p, err);
 		if (r >= 0) {
-			reload_services(p, x); /* before zones: named must have learned to take new ones */
+			reload_services(
+				p, x); /* before zones: named must have learned to take new ones */
 			r = act_zones(p, err);
 		}
 		if (r >= 0) {
