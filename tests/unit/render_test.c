@@ -121,11 +121,11 @@ static void certificate(struct viewing *w, const char *name)
 
 static struct domain *site(struct viewing *w, const char *type)
 {
-	const char *name = mem_fmt(NULL, "%s.example.com", type);
+	const char *name;
 	struct domain *d;
 
-	viewing_begin(w, SCOPE_DOMAIN, name);
-	name = talloc_steal(w->ctx, name);
+	viewing_begin(w, SCOPE_DOMAIN, "");
+	w->v.name = name = mem_fmt(w->ctx, "%s.example.com", type);
 	(void)viewing_owner(w);
 	if (strcmp(type, "alias") == 0) {
 		d = viewing_add(w, &kind_domain, "name", name, "account", "john", "type", type,
