@@ -31,6 +31,7 @@ const struct setting_row settings[] = {
 	{ "imap_port", "143", NULL, NULL, 1, 65535, "Port of IMAP with STARTTLS." },
 	{ "imaps_port", "993", NULL, NULL, 1, 65535, "Port of IMAP over TLS." },
 	{ "pop3_port", "110", NULL, NULL, 1, 65535, "Port of POP3 with STARTTLS." },
+	{ "rndc_port", "953", NULL, NULL, 1, 65535, "Port of the name server's control channel." },
 	{ "pop3s_port", "995", NULL, NULL, 1, 65535, "Port of POP3 over TLS." },
 	{ "ns1_hostname", "ns1.localhost.localdomain", canon_host, NULL, 0, 0,
 	  "First name server of zones that name none." },
