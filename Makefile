@@ -94,7 +94,7 @@ test: ## install what the tests need and run them all (root)
 # Fuzzing: every target over its corpus with the sanitizers; `make fuzz TARGET=doc SECONDS=60` searches on.
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-FUZZ_SUPPORT := $(filter-out %/testing.o,$(SUPPORT))
+FUZZ_SUPPORT := $(B)/tests/support/readers.o
 
 $(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT) $(LIBS)
 	clang $(LDFLAGS) -fsanitize=fuzzer $^ $(PKG_LIBS) -o $@
