@@ -74,7 +74,11 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 SUPPORT := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
-$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(LIBS)
+$(B)/tests/support.a: $(filter-out %/testing.o,$(SUPPORT))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(B)/tests/support.a $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -o $@
 
 .PHONY: everything
@@ -94,9 +98,8 @@ test: ## install what the tests need and run them all (root)
 # Fuzzing: every target over its corpus with the sanitizers; `make fuzz TARGET=doc SECONDS=60` searches on.
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-FUZZ_SUPPORT := $(B)/tests/support/readers.o
 
-$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT) $(LIBS)
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support.a $(LIBS)
 	clang $(LDFLAGS) -fsanitize=fuzzer $^ $(PKG_LIBS) -o $@
 
 .PHONY: fuzz-corpus fuzz-corpus-run fuzz
