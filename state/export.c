@@ -63,8 +63,8 @@ static void put_secret(struct exporter *e, const struct field *f, const char *te
 		yamlw_key(&e->w, f->canon == canon_pem ? "pem" : "hash");
 		yamlw_string(&e->w, text);
 	} else {
-		struct digest d = digest_keyed(e->o->node_key, e->o->node_key_len, text,
-					       strlen(text));
+		struct digest d =
+			digest_keyed(e->o->node_key, e->o->node_key_len, text, strlen(text));
 
 		memcpy(hex, prefix, sizeof(prefix));
 		digest_hex(&d, hex + strlen(prefix));

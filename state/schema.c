@@ -246,8 +246,8 @@ static json_t *required_of(const struct kind *k)
 	json_t *names = array();
 
 	FIELD_FOREACH(f, k) {
-		bool is_needed = kind_own_keys(k) > 1 ? f->flags & FIELD_KEY
-						      : f->flags & FIELD_REQUIRED;
+		bool is_needed =
+			kind_own_keys(k) > 1 ? f->flags & FIELD_KEY : f->flags & FIELD_REQUIRED;
 
 		if (is_needed && is_written(k, f) && !kind_has_children(k))
 			add(names, json_string(f->name));

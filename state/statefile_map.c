@@ -21,9 +21,9 @@ static const char version_word[] = "novacpx";
 /* Where a resource is described. */
 struct place {
 	const struct kind *kind;
-	int parent;		 /* item, or -1 */
-	const char *parent_key;	 /* NULL at the top */
-	const char *key;	 /* from the map; NULL: a list's item, or no own key */
+	int parent;             /* item, or -1 */
+	const char *parent_key; /* NULL at the top */
+	const char *key;        /* from the map; NULL: a list's item, or no own key */
 	const struct node *node;
 	bool is_sound; /* the names above are right, so rules can look at this one */
 };
@@ -33,7 +33,7 @@ struct draft {
 	struct place at;
 	struct change change;
 	size_t problems; /* of the mapper, before */
-	bool has_name;	 /* its keys from the map are right */
+	bool has_name;   /* its keys from the map are right */
 	bool is_described;
 };
 
@@ -346,7 +346,8 @@ static void *canonical_form(struct mapper *m, const struct draft *d, bool is_who
 	int r = 0;
 
 	FIELD_FOREACH(f, k) {
-		bool is_needed = (f->flags & FIELD_KEY) || (is_whole && (f->flags & FIELD_REQUIRED));
+		bool is_needed =
+			(f->flags & FIELD_KEY) || (is_whole && (f->flags & FIELD_REQUIRED));
 
 		if (m->n_problems > d->problems || !is_needed || field_is_set(f, res))
 			continue;
@@ -404,7 +405,8 @@ static void finish_put(struct mapper *m, struct draft *d)
 	int item = d->at.parent;
 	const char *key = "";
 
-	if (!res && is_parent && d->has_name) /* with a wrong field, too: what stands below has a name */
+	if (!res && is_parent &&
+	    d->has_name) /* with a wrong field, too: what stands below has a name */
 		res = d->change.res;
 	if (res && d->has_name) {
 		item = register_item(m, d, res, false);

@@ -72,8 +72,8 @@ void mapper_refused(struct mapper *m, const struct field *f, const struct node *
 		hint_choice(m, f, node);
 }
 
-static bool put(struct mapper *m, struct change *c, const struct field *f,
-		const struct node *node, const struct value *v)
+static bool put(struct mapper *m, struct change *c, const struct field *f, const struct node *node,
+		const struct value *v)
 {
 	struct err err = ERR_INIT;
 
@@ -132,8 +132,9 @@ static bool put_null(struct mapper *m, struct change *c, const struct field *f,
 		return put(m, c, f, node, &v);
 	mapper_problem(m, (struct spot){ .node = node, .on_key = true }, "%s: no value is given",
 		       f->name);
-	mapper_hint(m, f->flags & FIELD_REQUIRED ? "give %s"
-						 : "give %s; or remove the line for the default",
+	mapper_hint(m,
+		    f->flags & FIELD_REQUIRED ? "give %s"
+					      : "give %s; or remove the line for the default",
 		    field_allowed(m->sf, f));
 	return false;
 }

@@ -255,6 +255,7 @@ TEST(each_resource_knows_the_file_it_stands_in)
 		{ "record", "a.example/www/A/192.0.2.1", "john", "a.example",
 		  "accounts/3c/john/zones/a.example.yaml" },
 	};
+
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "paths");
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

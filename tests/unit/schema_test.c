@@ -217,10 +217,10 @@ TEST(the_schema_of_a_kind_has_what_stands_inside_it)
 TEST(the_examples_and_an_export_of_every_kind_are_valid)
 {
 	static const char *const paths[] = {
-		"/examples/hosting/settings.yaml",	  "/examples/hosting/packages.yaml",
-		"/examples/hosting/users.yaml",		  "/examples/hosting/accounts/anna.yaml",
-		"/examples/hosting/accounts/bjorn.yaml",  "/examples/hosting/accounts/club.yaml",
-		"/examples/sandbox/settings.yaml",	  "/tests/golden/export/all.yaml",
+		"/examples/hosting/settings.yaml",       "/examples/hosting/packages.yaml",
+		"/examples/hosting/users.yaml",          "/examples/hosting/accounts/anna.yaml",
+		"/examples/hosting/accounts/bjorn.yaml", "/examples/hosting/accounts/club.yaml",
+		"/examples/sandbox/settings.yaml",       "/tests/golden/export/all.yaml",
 	};
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "schema");
 

@@ -13,7 +13,7 @@
 #include "tests/support/state_fix.c"
 
 #define GOLDEN_DIR "tests/golden/statefile"
-#define CANARY	   "canary"
+#define CANARY     "canary"
 
 /* What is there before each mistake: another tenant. */
 static const char base_state[] = "novacpx: 1\n"
@@ -27,10 +27,11 @@ static const char base_state[] = "novacpx: 1\n"
 /* A mailbox of john's, with FIELDS. */
 static const char *mailbox(struct state_fix *f, const char *fields)
 {
-	return mem_fmt(f->ctx,
-		       "novacpx: 1\naccounts:\n  john:\n    domains: {example.com: {type: primary}}\n"
-		       "    mailboxes: {info@example.com: {%s}}\n",
-		       fields);
+	return mem_fmt(
+		f->ctx,
+		"novacpx: 1\naccounts:\n  john:\n    domains: {example.com: {type: primary}}\n"
+		"    mailboxes: {info@example.com: {%s}}\n",
+		fields);
 }
 
 static const char *stored_password(struct state_fix *f)
@@ -345,11 +346,12 @@ TEST(null_and_delete_remove_one_resource_and_a_second_time_nothing)
 	int64_t n = -1;
 
 	state_setup(&f);
-	state_must_apply(&f, "novacpx: 1\nsettings: {dns_port: 5353}\naccounts:\n  john:\n"
-			     "    domains: {example.com: {type: primary}, example.net: {type: "
-			     "addon}}\n    php: {memory_limit: 1G}\n    zones:\n"
-			     "      example.com: {records: [{name: www, type: A, value: 192.0.2.1}, "
-			     "{name: www, type: A, value: 192.0.2.2}]}\n");
+	state_must_apply(&f,
+			 "novacpx: 1\nsettings: {dns_port: 5353}\naccounts:\n  john:\n"
+			 "    domains: {example.com: {type: primary}, example.net: {type: "
+			 "addon}}\n    php: {memory_limit: 1G}\n    zones:\n"
+			 "      example.com: {records: [{name: www, type: A, value: 192.0.2.1}, "
+			 "{name: www, type: A, value: 192.0.2.2}]}\n");
 	state_must_apply(&f, text);
 	assert_null(domain(&f, "example.net"));
 	assert_non_null(domain(&f, "example.com"));
@@ -545,8 +547,7 @@ TEST(a_secret_file_is_capped)
 	memset(big, 'x', sizeof(big));
 	big[sizeof(big) - 1] = '\0';
 	must_refuse_secret(&f,
-			   mem_fmt(f.ctx, "password: {file: %s}",
-				   secret_file(&f, "pw", big, 0600)),
+			   mem_fmt(f.ctx, "password: {file: %s}", secret_file(&f, "pw", big, 0600)),
 			   "at most 4096 are read");
 	state_done(&f);
 }
@@ -570,8 +571,8 @@ TEST(the_shortest_password_is_a_setting)
 	state_setup(&f);
 	path = secret_file(&f, "pw", "eleven char", 0600);
 	state_must_apply(&f, "novacpx: 1\nsettings: {password_min_length: 12}\n");
-	assert_true(state_apply_text(&f, mailbox(&f, mem_fmt(f.ctx, "password: {file: %s}",
-							     path))) < 0);
+	assert_true(state_apply_text(
+			    &f, mailbox(&f, mem_fmt(f.ctx, "password: {file: %s}", path))) < 0);
 	assert_contains(state_problems(&f), "11 characters, at least 12 are needed");
 	state_done(&f);
 }
