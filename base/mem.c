@@ -58,6 +58,12 @@ char *mem_fmt(const void *ctx, const char *fmt, ...)
 	return need(s);
 }
 
+void mem_steal(const void *ctx, const void *p)
+{
+	if (p && !_talloc_steal_loc(ctx, p, __FILE__))
+		mem_abort();
+}
+
 void mem_room(const void *ctx, void *arr_ptr, size_t *cap, size_t n, size_t size)
 {
 	void *arr;

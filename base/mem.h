@@ -21,6 +21,8 @@ char *mem_str(const void *ctx, const char *s) must_check; /* NULL stays NULL */
 char *mem_strn(const void *ctx, const char *s, size_t len) must_check;
 void *mem_dup(const void *ctx, const void *data, size_t len) must_check;
 char *mem_fmt(const void *ctx, const char *fmt, ...) format_(2, 3) must_check;
+/* Hands P over to CTX. */
+void mem_steal(const void *ctx, const void *p);
 /* Array growth: makes room for N + 1 elements in *ARR (elements of SIZE bytes, capacity *CAP). */
 void mem_room(const void *ctx, void *arr_ptr, size_t *cap, size_t n, size_t size);
 /* cleanup_(mem_freep): frees a talloc context. */

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,7 +76,7 @@ static bool pump(struct pump *s, struct buf *output)
 		if (poll(fds, 2, (int)MIN(left, 1000)) < 0 && errno != EINTR)
 			return false;
 		if (s->in >= 0 && fds[1].revents) {
-			n = write(s->in, s->input, s->input_len);
+			n = send(s->in, s->input, s->input_len, MSG_NOSIGNAL);
 			if (n > 0) {
 				s->input += n;
 				s->input_len -= (size_t)n;
@@ -116,8 +117,9 @@ int proc_run(const void *ctx, const struct proc *p, struct proc_result *ret, str
 	pid_t pid;
 
 	if (p->input) {
-		if (pipe2(fds, O_CLOEXEC) < 0)
-			return err_sys(err, "pipe");
+		/* a socket, not a pipe: a child that ends early must not kill us by SIGPIPE */
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+			return err_sys(err, "socket pair");
 		in_r = fds[0];
 		in_w = fds[1];
 		(void)fcntl(in_w, F_SETFL, O_NONBLOCK);

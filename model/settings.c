@@ -11,7 +11,7 @@
 #include "model/check.h"
 
 static const char *const booleans[] = { "true", "false", NULL };
-static const char *const web_servers[] = { "nginx", NULL };
+static const char *const web_servers[] = { "nginx", "none", NULL };
 static const char *const mail_servers[] = { "postfix-dovecot", "none", NULL };
 static const char *const dns_servers[] = { "bind9", "none", NULL };
 static const char *const drift_policies[] = { "heal", "report", NULL };
@@ -31,6 +31,7 @@ const struct setting_row settings[] = {
 	{ "imap_port", "143", NULL, NULL, 1, 65535, "Port of IMAP with STARTTLS." },
 	{ "imaps_port", "993", NULL, NULL, 1, 65535, "Port of IMAP over TLS." },
 	{ "pop3_port", "110", NULL, NULL, 1, 65535, "Port of POP3 with STARTTLS." },
+	{ "rndc_port", "953", NULL, NULL, 1, 65535, "Port of the name server's control channel." },
 	{ "pop3s_port", "995", NULL, NULL, 1, 65535, "Port of POP3 over TLS." },
 	{ "ns1_hostname", "ns1.localhost.localdomain", canon_host, NULL, 0, 0,
 	  "First name server of zones that name none." },
@@ -47,6 +48,8 @@ const struct setting_row settings[] = {
 	{ "web_http_port", "80", NULL, NULL, 1, 65535, "Port of HTTP." },
 	{ "web_https_port", "443", NULL, NULL, 1, 65535, "Port of HTTPS." },
 	{ "web_ipv6", "true", NULL, booleans, 0, 0, "Whether sites also listen on IPv6." },
+	{ "web_max_body_mb", "64", NULL, NULL, 1, 1048576,
+	  "Largest request body that the web server takes, in MiB." },
 	{ "web_server", "nginx", NULL, web_servers, 0, 0, "Web server." },
 };
 

@@ -13,13 +13,13 @@ enum {
 static const char schema[] =
 	"CREATE TABLE artifact(scope TEXT NOT NULL, renderer TEXT NOT NULL, type INTEGER NOT NULL, "
 	"path TEXT NOT NULL, resource TEXT NOT NULL, service TEXT, flags INTEGER NOT NULL, mode INTEGER NOT NULL, "
-	"owner TEXT, grp TEXT, digest BLOB NOT NULL, stamp BLOB NOT NULL, serial INTEGER NOT NULL, "
+	"owner TEXT, grp TEXT, digest BLOB NOT NULL, stamp BLOB NOT NULL, serial INTEGER NOT NULL, serial_at INTEGER NOT NULL, "
 	"rev INTEGER NOT NULL, PRIMARY KEY(scope, renderer, type, path)) STRICT, WITHOUT ROWID;"
 	"CREATE UNIQUE INDEX artifact_place ON artifact(path, type);"
-	"CREATE TABLE condition(resource TEXT NOT NULL, service TEXT NOT NULL, type TEXT NOT NULL, "
+	"CREATE TABLE condition(resource TEXT NOT NULL, part TEXT NOT NULL, type TEXT NOT NULL, "
 	"reason TEXT NOT NULL, message TEXT NOT NULL, scope TEXT NOT NULL, rev INTEGER NOT NULL, "
 	"since INTEGER NOT NULL, next_try INTEGER NOT NULL, attempts INTEGER NOT NULL, "
-	"PRIMARY KEY(resource, service)) STRICT, WITHOUT ROWID;"
+	"PRIMARY KEY(resource, part)) STRICT, WITHOUT ROWID; CREATE INDEX condition_scope ON condition(scope, part);"
 	"CREATE TABLE journal(type INTEGER NOT NULL, path TEXT NOT NULL, temp TEXT, post BLOB, "
 	"PRIMARY KEY(path, type)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE trash(name TEXT PRIMARY KEY, account TEXT NOT NULL, uid INTEGER NOT NULL, rev INTEGER NOT NULL, "
@@ -79,7 +79,7 @@ struct stamp stamp_of(const struct stat *st)
 /* Manifest */
 
 #define OWNED_COLUMNS \
-	"scope, renderer, type, path, resource, service, flags, mode, owner, grp, digest, stamp, serial, rev"
+	"scope, renderer, type, path, resource, service, flags, mode, owner, grp, digest, stamp, serial, rev, serial_at"
 
 struct owned_cursor {
 	struct stmt *st;
@@ -144,6 +144,7 @@ static struct owned *read_owned(const void *ctx, struct stmt *st)
 	copy_blob(st, 11, &o->stamp, sizeof(o->stamp));
 	o->serial = sql_int(st, 12);
 	o->rev = sql_int(st, 13);
+	o->serial_at = sql_int(st, 14);
 	return o;
 }
 
@@ -178,7 +179,7 @@ int owned_put(struct sql *db, const struct owned *o, struct err *err)
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(db,
 			"INSERT OR REPLACE INTO artifact(" OWNED_COLUMNS
-			") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 			&st, err);
 
 	if (r < 0)
@@ -197,6 +198,7 @@ int owned_put(struct sql *db, const struct owned *o, struct err *err)
 	sql_bind_blob(st, 12, &o->stamp, sizeof(o->stamp));
 	sql_bind_int(st, 13, o->serial);
 	sql_bind_int(st, 14, o->rev);
+	sql_bind_int(st, 15, o->serial_at);
 	return sql_run(st, err);
 }
 
@@ -246,7 +248,7 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(
 		db,
-		"INSERT INTO condition(resource, service, type, reason, message, scope, rev, since, next_try, attempts) "
+		"INSERT INTO condition(resource, part, type, reason, message, scope, rev, since, next_try, attempts) "
 		"VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET since=CASE WHEN type=excluded.type AND "
 		"reason=excluded.reason THEN since ELSE excluded.since END, type=excluded.type, "
 		"reason=excluded.reason, message=excluded.message, scope=excluded.scope, rev=excluded.rev, "
@@ -256,7 +258,7 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, c->resource);
-	sql_bind_text(st, 2, c->service ? c->service : "");
+	sql_bind_text(st, 2, c->part ? c->part : "");
 	sql_bind_text(st, 3, c->type);
 	sql_bind_text(st, 4, c->reason);
 	sql_bind_text(st, 5, c->message);
@@ -268,19 +270,15 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 	return sql_run(st, err);
 }
 
-int condition_clear(struct sql *db, const char *resource, const char *service, struct err *err)
+int condition_clear(struct sql *db, const char *scope, const char *part, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db,
-			service ? "DELETE FROM condition WHERE resource=? AND service=?"
-				: "DELETE FROM condition WHERE resource=?",
-			&st, err);
+	int r = sql_get(db, "DELETE FROM condition WHERE scope=? AND part=?", &st, err);
 
 	if (r < 0)
 		return r;
-	sql_bind_text(st, 1, resource);
-	if (service)
-		sql_bind_text(st, 2, service);
+	sql_bind_text(st, 1, scope);
+	sql_bind_text(st, 2, part);
 	return sql_run(st, err);
 }
 
@@ -291,10 +289,10 @@ int condition_each(struct sql *db, const char *resource, condition_fn *fn, void 
 	int r = sql_get(
 		db,
 		resource
-			? "SELECT resource, service, type, reason, message, scope, rev, since, next_try, attempts "
-			  "FROM condition WHERE resource=? ORDER BY resource, service"
-			: "SELECT resource, service, type, reason, message, scope, rev, since, next_try, attempts "
-			  "FROM condition ORDER BY resource, service",
+			? "SELECT resource, part, type, reason, message, scope, rev, since, next_try, attempts "
+			  "FROM condition WHERE resource=? ORDER BY resource, part"
+			: "SELECT resource, part, type, reason, message, scope, rev, since, next_try, attempts "
+			  "FROM condition ORDER BY resource, part",
 		&st, err);
 
 	if (r < 0)
@@ -304,7 +302,7 @@ int condition_each(struct sql *db, const char *resource, condition_fn *fn, void 
 	while ((r = sql_step(st, err)) > 0) {
 		struct condition c = {
 			.resource = sql_text(st, 0),
-			.service = sql_text(st, 1),
+			.part = sql_text(st, 1),
 			.type = sql_text(st, 2),
 			.reason = sql_text(st, 3),
 			.message = sql_text(st, 4),

@@ -41,7 +41,8 @@ struct owned {
 	struct digest digest;      /* FILE: of the content; others: of all of it */
 	struct stamp stamp;
 	int64_t serial; /* FILE with a serial: it; USER: the uid */
-	int64_t rev;    /* revision it was applied at */
+	int64_t serial_at;
+	int64_t rev; /* revision it was applied at */
 };
 
 int enginedb_open(const void *ctx, const char *path, struct sql **ret, struct err *err) must_check;
@@ -67,9 +68,9 @@ int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err)
 /* Conditions. A resource without a row is Ready once its revision is applied. */
 struct condition {
 	const char *resource;
-	const char *service; /* "" when it is the resource as such */
-	const char *type;    /* Failed, Quarantined, Drifted, Blocked */
-	const char *reason;  /* one word: ValidationFailed, RenderFailed, … */
+	const char *part;   /* renderer it came about in, or "" */
+	const char *type;   /* Failed, Quarantined, Drifted, Blocked */
+	const char *reason; /* one word: ValidationFailed, RenderFailed, … */
 	const char *message;
 	const char *scope;
 	int64_t rev, since, next_try; /* next_try 0: not by time */

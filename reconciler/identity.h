@@ -9,8 +9,8 @@
  * the end, but before the first NIS line, as shadow's tools put them. A
  * malformed or doubled line of a name is never edited: -ERR_CONFLICT.
  *
- * Reading takes no lock. Writing takes the lock of lckpwdf(3) and looks at the
- * tools' own passwd.lock files, then refuses (-ERR_CONFLICT) if any file is
+ * Reading takes no lock. Writing takes the lock of lckpwdf(3) and the tools'
+ * own lock files (passwd.lock, …), then refuses (-ERR_CONFLICT) if any file is
  * another than the one read: load again and repeat. All strings handed out
  * belong to the database and stay until it is freed. Ids below IDENTITY_ID_MIN
  * are the system's and are refused. Formats: passwd(5), shadow(5), group(5),
@@ -89,6 +89,9 @@ void identity_set_lock_ms(struct identity_db *db, int ms);
  * can be edited and written again.
  */
 int identity_write(struct identity_db *db, int root, struct err *err) must_check;
+
+/* Writes the files that would change into the folder STAGE, under their names: to check what follows from them. */
+int identity_stage(struct identity_db *db, int stage, struct err *err) must_check;
 
 /* Steps taken in all look-ups so far: for a test that cost grows with the number of edits only. */
 uint64_t identity_steps(const struct identity_db *db);

@@ -19,6 +19,8 @@ enum {
 	TMP_NAME_MAX = 64
 };
 
+#define LOCK_TMP ".pwd.lock.novacpx"
+
 /* A file that is written under its temporary name and waits to be renamed. */
 struct pending {
 	int dir;                /* -1: nothing pending */
@@ -99,58 +101,119 @@ int identity_load(const void *ctx, int root, struct identity_db **ret_db, struct
 	return 0;
 }
 
-/* The process named in one of the tools' lock files; 0 when nobody holds it. */
-static int lock_holder(int root, const char *path, pid_t *ret, struct err *err)
+/* The tools' own lock files: our process number in passwd.lock and its like. */
+struct lock_files {
+	int dir;
+	bool held[IDENTITY_FILES];
+};
+
+static void lock_name(int i, char ret[TMP_NAME_MAX])
+{
+	(void)snprintf(ret, TMP_NAME_MAX, "%s.lock", strrchr(identity_specs[i].path, '/') + 1);
+}
+
+static void lock_files_done(struct lock_files *locks)
+{
+	for (int i = 0; i < IDENTITY_FILES; i++) {
+		char name[TMP_NAME_MAX];
+
+		lock_name(i, name);
+		if (locks->held[i])
+			(void)unlinkat(locks->dir, name, 0); /* ours; who removed it meant it */
+	}
+	fd_close(&locks->dir);
+}
+
+/* The process that holds a lock file; 0 when that is gone. */
+static int lock_holder(int dir, const char *name, pid_t *ret, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "lock file");
+	cleanup_(fd_close) int fd =
+		openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	uint32_t pid;
 	char *text;
 	size_t len;
-	int r = fs_read(ctx, root, path, 64, 0, &text, &len, err);
+	int r;
 
 	*ret = 0;
-	if (r == -ERR_NOTFOUND) {
-		err_clear(err);
+	if (fd < 0 && errno == ENOENT)
 		return 0;
-	}
+	if (fd < 0)
+		return err_sys(err, "open /etc/%s", name);
+	r = fs_read_fd(ctx, fd, name, 64, &text, &len, err);
 	if (r < 0)
 		return r;
 	text[strcspn(text, " \n")] = '\0';
 	if (!identity_number(text, &pid) || pid == 0 || pid > INT32_MAX)
-		return err_at(err, ERR_BUSY, path,
-			      "%s: a lock file without a process number; if no program is editing "
-			      "accounts, remove it",
-			      path);
-	/* our own number in it is from a process before us: we make no such files */
+		return err_at(err, ERR_BUSY, name,
+			      "/etc/%s: a lock file without a process number; if no program is "
+			      "editing accounts, remove it",
+			      name);
+	/* our own number in it is that of a process before us: we have taken none yet */
 	if ((pid_t)pid != getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM))
 		*ret = (pid_t)pid;
 	return 0;
 }
 
-/* Programs that hold these without the lock on .pwd.lock are rare, but exist. */
-static int wait_lock_files(const struct identity_db *db, int root, struct err *err)
+/* Links a file that has our process number already, as the tools do: no lock file is ever empty. */
+static int take_lock_file(const struct lock_files *locks, const char *name, int lock_ms,
+			  struct err *err)
 {
-	for (int i = 0; i < IDENTITY_FILES; i++) {
-		char path[64];
+	for (int waited_ms = 0;; waited_ms += NAP_MS) {
+		struct timespec nap = { .tv_nsec = NAP_MS * 1000000L };
+		pid_t pid;
+		int r;
 
-		(void)snprintf(path, sizeof(path), "%s.lock", identity_specs[i].path);
-		for (int waited_ms = 0;; waited_ms += NAP_MS) {
-			struct timespec nap = { .tv_nsec = NAP_MS * 1000000L };
-			pid_t pid;
-			int r = lock_holder(root, path, &pid, err);
-
-			if (r < 0)
-				return r;
-			if (!pid)
-				break;
-			if (waited_ms >= db->lock_ms)
-				return err_at(err, ERR_BUSY, path,
-					      "%s: still held by process %d after %d ms", path,
-					      (int)pid, db->lock_ms);
-			(void)nanosleep(&nap, NULL); /* waking early only polls early */
+		if (linkat(locks->dir, LOCK_TMP, locks->dir, name, 0) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return err_sys(err, "make the lock file /etc/%s", name);
+		r = lock_holder(locks->dir, name, &pid, err);
+		if (r < 0)
+			return r;
+		if (!pid) {
+			(void)unlinkat(locks->dir, name, 0); /* the next link tells */
+			continue;
 		}
+		if (waited_ms >= lock_ms)
+			return err_at(err, ERR_BUSY, name,
+				      "/etc/%s: still held by process %d after %d ms", name,
+				      (int)pid, lock_ms);
+		(void)nanosleep(&nap, NULL); /* waking early only polls early */
 	}
-	return 0;
+}
+
+/*
+ * With a prefix (`useradd -P`) the tools take these and not .pwd.lock, without one both. Taken in
+ * the tools' order, after .pwd.lock, so that the others wait there and do not fail here.
+ */
+static int take_lock_files(const struct identity_db *db, int root, struct lock_files *locks,
+			   struct err *err)
+{
+	static const enum identity_which order[] = { IDENTITY_PASSWD, IDENTITY_GROUP,
+						     IDENTITY_GSHADOW, IDENTITY_SHADOW };
+
+	cleanup_(fd_close) int fd = -1;
+	char pid[16];
+	int len = snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	int r = 0;
+
+	locks->dir = fs_open(root, "/etc", O_PATH | O_DIRECTORY, 0, 0, err);
+	if (locks->dir < 0)
+		return locks->dir;
+	(void)unlinkat(locks->dir, LOCK_TMP, 0); /* left by a crash */
+	fd = openat(locks->dir, LOCK_TMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || fs_write_all(fd, pid, (size_t)len + 1) < 0)
+		r = err_sys(err, "make a lock file in /etc");
+	for (size_t i = 0; r == 0 && i < IDENTITY_FILES; i++) {
+		char name[TMP_NAME_MAX];
+
+		lock_name((int)order[i], name);
+		r = take_lock_file(locks, name, db->lock_ms, err);
+		locks->held[order[i]] = r == 0;
+	}
+	(void)unlinkat(locks->dir, LOCK_TMP, 0); /* the links are what counts */
+	return r;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -190,7 +253,7 @@ static int resolve(const void *ctx, int root, const char *path, const char **ret
 {
 	for (int i = 0; i < LINKS_MAX; i++) {
 		struct stat st;
-		char *target;
+		char *target = NULL;
 		int r = fs_stat(root, path, &st, err);
 
 		if (r == -ERR_NOTFOUND || (r == 0 && !S_ISLNK(st.st_mode))) {
@@ -200,7 +263,7 @@ static int resolve(const void *ctx, int root, const char *path, const char **ret
 		}
 		if (r == 0)
 			r = fs_readlink(ctx, root, path, &target, err);
-		if (r < 0)
+		if (r < 0 || !target)
 			return r;
 		path = target[0] == '/' ? target
 					: mem_fmt(ctx, "%.*s/%s", (int)(strrchr(path, '/') - path),
@@ -258,9 +321,9 @@ static int stage_file(struct identity_db *db, int root, int i, struct batch *bat
 		      const struct buf *text, struct err *err)
 {
 	const struct identity_file *file = &db->files[i];
-	const char *path = NULL;
+	const char *path = file->spec->path;
 	struct stat like;
-	int r = resolve(db, root, file->spec->path, &path, err);
+	int r = resolve(db, root, path, &path, err);
 
 	if (r < 0)
 		return r;
@@ -365,6 +428,7 @@ int identity_write(struct identity_db *db, int root, struct err *err)
 {
 	/* the lock goes with the descriptor */
 	cleanup_(fd_close) int lock = -1;
+	cleanup_(lock_files_done) struct lock_files locks = { .dir = -1 };
 	int r;
 
 	if (!identity_is_dirty(db))
@@ -374,12 +438,29 @@ int identity_write(struct identity_db *db, int root, struct err *err)
 		return lock;
 	r = lockfile_wait(lock, F_WRLCK, db->lock_ms, "/etc/.pwd.lock", err);
 	if (r == 0)
-		r = wait_lock_files(db, root, err);
+		r = take_lock_files(db, root, &locks, err);
 	if (r == 0)
 		r = check_unchanged(db, root, err);
 	if (r == 0)
 		r = write_locked(db, root, err);
 	if (r == 0)
 		db->has_put = false;
+	return r;
+}
+
+int identity_stage(struct identity_db *db, int stage_root, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "account files");
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < IDENTITY_FILES; i++) {
+		struct buf text = BUF_ON(ctx);
+
+		if (!db->files[i].dirty)
+			continue;
+		identity_file_print(&db->files[i], &text);
+		r = fs_write_atomic(stage_root, db->files[i].spec->path, buf_str(&text), text.len,
+				    0644, err);
+	}
 	return r;
 }

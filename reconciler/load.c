@@ -250,7 +250,7 @@ static int take_scope(const void *ctx, struct loader *l, const char *name, struc
 
 		while (r >= 0 && src->head && strcmp(field_text(src->by, src->head), name) == 0) {
 			ptrs_add(ctx, &v->res[kind_index(src->kind)], src->head);
-			(void)talloc_steal(ctx, src->row_ctx);
+			mem_steal(ctx, src->row_ctx);
 			r = source_advance(l, src, err);
 		}
 	}

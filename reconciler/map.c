@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -18,7 +19,8 @@ enum {
 	MODE = 0644,
 	BATCH_MAX = 256 << 20, /* bytes of keys and values */
 	HOLE_PAGES_MAX = 64,
-	TRIES_MAX = 32
+	TRIES_MAX = 32,
+	FREE_MIN = 1 << 20 /* bytes; a disk with less counts as full */
 };
 
 static const size_t size_first = (size_t)16 << 20; /* Postfix's lmdb_map_size */
@@ -34,9 +36,11 @@ struct map {
 	MDB_dbi dbi;
 	int fd; /* the library's own */
 	const char *path;
-	jmp_buf escape; /* where a failed assertion in the library comes out */
-	bool broken;    /* one has failed: the environment is only good for closing */
-	void *batch;    /* NULL outside of one */
+	MDB_txn *reading;   /* the snapshot a look-up or walk is on, */
+	MDB_cursor *cursor; /* and the walk's place; NULL otherwise */
+	jmp_buf escape;     /* where a failed assertion in the library comes out */
+	bool broken;        /* one has failed: the environment is only good for closing */
+	void *batch;        /* NULL outside of one */
 	struct ptrs ops;
 	size_t batch_bytes;
 };
@@ -50,16 +54,43 @@ static noreturn_ void assertion_failed(MDB_env *env, const char *msg)
 	longjmp(map->escape, 1);
 }
 
-/* Runs FN, which calls the library and owns nothing else; returns its LMDB code. */
+static void read_end(struct map *map)
+{
+	if (map->cursor)
+		mdb_cursor_close(map->cursor);
+	if (map->reading)
+		mdb_txn_abort(map->reading);
+	map->cursor = NULL;
+	map->reading = NULL;
+}
+
+/*
+ * Runs FN, which calls the library and owns nothing else; returns its LMDB code. After an
+ * assertion a write transaction is left alone: the library has cursors of the lost stack frames in
+ * it. Its memory is the price; nothing of it reached the file.
+ */
 static int guarded(struct map *map, int (*fn)(struct map *map, void *arg), void *arg)
 {
+	int rc = MDB_CORRUPTED;
+
 	if (map->broken)
-		return MDB_CORRUPTED;
-	if (setjmp(map->escape)) { /* NOLINT(cert-err52-cpp): see above */
-		map->broken = true;
-		return MDB_CORRUPTED;
+		return rc;
+	if (setjmp(map->escape) == 0) { /* NOLINT(cert-err52-cpp): see above */
+		rc = fn(map, arg);
+		read_end(map);
+		return rc;
 	}
-	return fn(map, arg);
+	map->broken = true;
+	read_end(map);
+	return MDB_CORRUPTED;
+}
+
+static bool disk_is_full(const struct map *map)
+{
+	struct statvfs fs;
+
+	return map->fd >= 0 && fstatvfs(map->fd, &fs) == 0 &&
+	       fs.f_bavail < FREE_MIN / (fs.f_frsize ? fs.f_frsize : 1);
 }
 
 static int fail(const struct map *map, int rc, const char *what, struct err *err)
@@ -79,6 +110,8 @@ static int fail(const struct map *map, int rc, const char *what, struct err *err
 		return err_at(err, ERR_TOOBIG, map->path, "%s %s: %s, at most %zu MiB are used",
 			      what, map->path, mdb_strerror(rc), size_last >> 20);
 	}
+	if (rc == EIO && disk_is_full(map)) /* what LMDB makes of a short write */
+		rc = ENOSPC;
 	if (rc > 0)
 		return err_sys_no(err, rc, "%s %s", what, map->path);
 	return err_at(err, ERR_SYSTEM, map->path, "%s %s: %s", what, map->path, mdb_strerror(rc));
@@ -215,15 +248,11 @@ static int txn_begin(struct map *map, unsigned flags, MDB_txn **ret)
 
 static int dbi_open_txn(struct map *map, void *arg)
 {
-	MDB_txn *txn;
-	int rc = txn_begin(map, MDB_RDONLY, &txn);
+	int rc = txn_begin(map, MDB_RDONLY, &map->reading);
 
 	(void)arg;
-	if (rc == 0) {
-		rc = mdb_dbi_open(txn, NULL, 0, &map->dbi);
-		mdb_txn_abort(txn); /* the unnamed database stays open */
-	}
-	return rc;
+	/* the unnamed database stays open when the transaction ends */
+	return rc ? rc : mdb_dbi_open(map->reading, NULL, 0, &map->dbi);
 }
 
 static int dbi_open(struct map *map, struct err *err)
@@ -353,21 +382,19 @@ struct lookup {
 static int look_up(struct map *map, void *arg)
 {
 	struct lookup *l = arg;
-	MDB_txn *txn;
 	MDB_val k = val(l->key, true);
 	MDB_val v;
-	int rc = txn_begin(map, MDB_RDONLY, &txn);
+	int rc = txn_begin(map, MDB_RDONLY, &map->reading);
 
 	if (rc)
 		return rc;
-	rc = mdb_get(txn, map->dbi, &k, &v);
+	rc = mdb_get(map->reading, map->dbi, &k, &v);
 	if (rc == MDB_NOTFOUND) {
 		k = val(l->key, false);
-		rc = mdb_get(txn, map->dbi, &k, &v);
+		rc = mdb_get(map->reading, map->dbi, &k, &v);
 	}
 	if (rc == 0)
 		l->value = text(l->ctx, &v);
-	mdb_txn_abort(txn);
 	return rc;
 }
 
@@ -401,26 +428,21 @@ struct walk {
 static int walk_all(struct map *map, void *arg)
 {
 	struct walk *w = arg;
-	MDB_cursor *cursor;
-	MDB_txn *txn;
 	MDB_val k;
 	MDB_val v;
-	int rc = txn_begin(map, MDB_RDONLY, &txn);
+	int rc = txn_begin(map, MDB_RDONLY, &map->reading);
 
-	if (rc)
-		return rc;
-	rc = mdb_cursor_open(txn, map->dbi, &cursor);
-	if (rc) {
-		mdb_txn_abort(txn);
-		return rc;
-	}
-	while (w->stop == 0 && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
-		cleanup_(mem_freep) void *pair = mem_ctx(NULL, "pair");
+	if (rc == 0)
+		rc = mdb_cursor_open(map->reading, map->dbi, &map->cursor);
+	while (rc == 0 && w->stop == 0) {
+		cleanup_(mem_freep) void *pair = NULL;
 
+		rc = mdb_cursor_get(map->cursor, &k, &v, MDB_NEXT);
+		if (rc)
+			break;
+		pair = mem_ctx(NULL, "pair"); /* the library is not called while it lives */
 		w->stop = w->fn(text(pair, &k), text(pair, &v), w->arg, w->err);
 	}
-	mdb_cursor_close(cursor);
-	mdb_txn_abort(txn);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

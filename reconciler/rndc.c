@@ -221,7 +221,7 @@ static int connect_to(struct rndc *r, struct err *err)
 static int greet(struct rndc *r, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "rndc greeting");
-	struct rndc_reply reply;
+	struct rndc_reply reply = { .serial = 0 };
 	int e = exchange(ctx, r, "null", true, &reply, err);
 
 	if (e == -ERR_ABSENT) /* named closes without a word when the HMAC is wrong */
@@ -321,7 +321,7 @@ int rndc_call(const void *ctx, struct rndc *r, const char *command, char **ret_t
 	      struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "rndc call");
-	struct rndc_reply reply;
+	struct rndc_reply reply = { .serial = 0 };
 	int e = check_command(command, err);
 
 	if (e < 0)
@@ -462,13 +462,13 @@ int rndc_zone_reload(struct rndc *r, const char *zone, struct err *err)
 
 static int parse_serial(const char *text, uint32_t *ret)
 {
-	const char *line = strncmp(text, "serial: ", 8) == 0 ? text : strstr(text, "\nserial: ");
+	const char *line = text ? strstr(text, "\nserial: ") : NULL; /* "name: " stands first */
 	unsigned long long v;
 	char *end;
 
 	if (!line)
 		return -1;
-	line = strchr(line, ' ') + 1;
+	line += strlen("\nserial: ");
 	if (!isdigit((unsigned char)*line))
 		return -1;
 	v = strtoull(line, &end, 10);
@@ -481,7 +481,7 @@ static int parse_serial(const char *text, uint32_t *ret)
 int rndc_zone_serial(struct rndc *r, const char *zone, uint32_t *ret, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "rndc zone");
-	char *text;
+	char *text = NULL;
 	int e = zone_call(ctx, r, "zonestatus", zone, NULL, &text, err);
 
 	if (e < 0)

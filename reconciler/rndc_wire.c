@@ -36,13 +36,18 @@ struct words {
 	const char *end;
 };
 
+static bool is_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
 /* Skips blanks and the three kinds of comments; false: a comment has no end. */
 static bool skip_blank(struct words *w)
 {
 	while (w->p < w->end) {
 		size_t left = (size_t)(w->end - w->p);
 
-		if (memchr(" \t\r\n", *w->p, 4)) {
+		if (is_one_of(*w->p, " \t\r\n")) {
 			w->p++;
 		} else if (*w->p == '#' || (left > 1 && memcmp(w->p, "//", 2) == 0)) {
 			const char *nl = memchr(w->p, '\n', left);
@@ -64,7 +69,7 @@ static bool skip_blank(struct words *w)
 static bool is_word_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("-_.+/=", c));
+	       is_one_of(c, "-_.+/=");
 }
 
 /* The next word, quoted or not, into RET of SIZE bytes; only characters a key file needs. */
@@ -84,7 +89,7 @@ static bool take_word(struct words *w, char *ret, size_t size)
 		if (w->p == w->end || *w->p != '"')
 			return false;
 		w->p++;
-	} else if (w->p < w->end && !memchr(" \t\r\n;{}", *w->p, 7)) {
+	} else if (w->p < w->end && !is_one_of(*w->p, " \t\r\n;{}")) {
 		return false;
 	}
 	return n > 0;

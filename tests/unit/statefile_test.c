@@ -10,7 +10,7 @@
 #include "tests/support/testing.h"
 
 /* The support programs are linked one by one; this one is part of this program. */
-#include "tests/support/state_fix.c"
+#include "tests/support/state_fix.h"
 
 #define GOLDEN_DIR "tests/golden/statefile"
 #define CANARY     "canary"

@@ -1,0 +1,377 @@
+/* Commands that change desired state. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/nearest.h"
+#include "cli/cli.h"
+#include "model/password.h"
+#include "model/settings.h"
+#include "reconciler/archive.h"
+#include "state/statefile.h"
+
+enum {
+	STDIN_MAX = STATEFILE_BYTES_MAX
+};
+
+/* plan, apply: state files */
+
+struct files {
+	struct statefile_source *sources;
+	int root;
+	struct statefile *sf;
+	struct changeset cs;
+};
+
+static int find_sources(struct cli *c, struct files *f, struct err *err)
+{
+	f->sources = mem_zero(c->ctx, sizeof(*f->sources) * (c->n_files + 1));
+	f->root = fs_root_open("/", err);
+	if (f->root < 0)
+		return f->root;
+	for (size_t i = 0; i < c->n_files; i++) {
+		struct statefile_source *s = &f->sources[i];
+		char *data;
+		char *real;
+		int r;
+
+		s->name = c->files[i];
+		if (strcmp(c->files[i], "-") == 0) {
+			r = fs_read_fd(c->ctx, STDIN_FILENO, "standard input", STDIN_MAX, &data,
+				       &s->len, err);
+			if (r < 0)
+				return r;
+			s->data = data;
+			s->name = "(standard input)";
+			continue;
+		}
+		real = realpath(c->files[i], NULL);
+		if (!real)
+			return err_sys(err, "%s", c->files[i]);
+		s->path = mem_str(c->ctx, real);
+		free(real);
+	}
+	return 0;
+}
+
+static void files_problems(struct cli *c, struct intent *i, const struct problems *problems)
+{
+	struct files *f = i->arg;
+	struct buf out = BUF_ON(c->ctx);
+
+	if (problems)
+		statefile_add_problems(f->sf, &f->cs, problems);
+	statefile_render_problems(&out, f->sf, c->colour ? DOC_COLOUR : 0);
+	(void)fputs(buf_str(&out), stderr);
+}
+
+static int files_apply(struct cli *c, struct intent *i, struct revision *rev,
+		       struct problems *problems, struct err *err)
+{
+	struct files *f = i->arg;
+	struct statefile_input in = { .sources = f->sources,
+				      .n_sources = c->n_files,
+				      .root_fd = f->root,
+				      .store = c->e->store };
+	int64_t n = 0;
+	int r;
+
+	f->cs = (struct changeset){ .ctx = c->ctx };
+	r = statefile_read(c->ctx, &in, &f->cs, &f->sf, err);
+	if (r < 0) {
+		if (f->sf)
+			files_problems(c, i, NULL);
+		return r;
+	}
+	if (c->given & OPT_PRUNE)
+		n = statefile_prune(f->sf, c->e->store, &f->cs, err);
+	else if (!c->json)
+		n = statefile_unmentioned(f->sf, c->e->store, err);
+	if (n < 0)
+		return (int)n;
+	if (n > 0 && !(c->given & OPT_PRUNE) && !c->json)
+		(void)fprintf(
+			stderr,
+			"note: %" PRId64
+			" resource%s not mentioned in these files; they stay (--prune deletes them)\n",
+			n, n == 1 ? " is" : "s are");
+	return store_apply(c->e->store, &f->cs, rev, problems, err);
+}
+
+static int nothing_apply(struct cli *c, struct intent *i, struct revision *rev,
+			 struct problems *problems, struct err *err)
+{
+	(void)c;
+	(void)i;
+	(void)rev;
+	(void)problems;
+	(void)err;
+	return 0;
+}
+
+static int files_run(struct cli *c, const char *source, bool dry, struct err *err)
+{
+	struct files f = { .root = -1 };
+	struct intent i = { .source = source,
+			    .apply = c->n_files ? files_apply : nothing_apply,
+			    .problems = files_problems,
+			    .dry = dry,
+			    .arg = &f };
+	int r = find_sources(c, &f, err);
+
+	if (r >= 0)
+		r = change_run(c, &i, err);
+	fd_close(&f.root);
+	return r;
+}
+
+int cmd_plan(struct cli *c, struct err *err)
+{
+	return files_run(c, "plan", true, err);
+}
+
+int cmd_apply(struct cli *c, struct err *err)
+{
+	if (c->n_files == 0)
+		return err_set(
+			err, ERR_INVALID,
+			"apply: name state files with -f PATH; `novacpx pass` mends the machine without any");
+	return files_run(c, "apply", false, err);
+}
+
+int cmd_pass(struct cli *c, struct err *err)
+{
+	struct intent i = { .source = "pass", .apply = nothing_apply };
+
+	c->given |= OPT_YES | OPT_NO_DIFF;
+	return change_run(c, &i, err);
+}
+
+/* rollback, revert */
+
+static int64_t revision_of(const char *text, struct err *err)
+{
+	char *end;
+	int64_t rev;
+
+	errno = 0;
+	rev = strtoll(text, &end, 10);
+	if (errno || end == text || *end || rev < 0)
+		return err_set(err, ERR_INVALID,
+			       "\"%.30s\" is not a revision number; `novacpx log` lists them",
+			       text);
+	return rev;
+}
+
+static int rollback_apply(struct cli *c, struct intent *i, struct revision *rev,
+			  struct problems *problems, struct err *err)
+{
+	return store_rollback_to(c->e->store, *(int64_t *)i->arg, rev, problems, err);
+}
+
+static int revert_apply(struct cli *c, struct intent *i, struct revision *rev,
+			struct problems *problems, struct err *err)
+{
+	return store_revert(c->e->store, *(int64_t *)i->arg, rev, problems, err);
+}
+
+int cmd_rollback(struct cli *c, struct err *err)
+{
+	int64_t to = revision_of(c->args[0], err);
+	struct intent i = { .source = "rollback",
+			    .apply = rollback_apply,
+			    .arg = &to,
+			    .message = mem_fmt(c->ctx, "rollback to revision %" PRId64, to) };
+
+	return to < 0 ? (int)to : change_run(c, &i, err);
+}
+
+int cmd_revert(struct cli *c, struct err *err)
+{
+	int64_t which = revision_of(c->args[0], err);
+	struct intent i = { .source = "revert",
+			    .apply = revert_apply,
+			    .arg = &which,
+			    .message = mem_fmt(c->ctx, "revert of revision %" PRId64, which) };
+
+	return which < 0 ? (int)which : change_run(c, &i, err);
+}
+
+/* set, unset */
+
+static const struct field *field_named(const struct kind *k, const char *name, struct err *err)
+{
+	const struct field *f = kind_field(k, name);
+	const char *names[64];
+	const char *best;
+	size_t n = 0;
+
+	if (f && !(f->flags & FIELD_DERIVED))
+		return f;
+	FIELD_FOREACH(g, k) {
+		if (!(g->flags & FIELD_DERIVED))
+			names[n++] = g->name;
+	}
+	best = nearest(name, names, n);
+	(void)err_set(err, ERR_INVALID, "%s has no field \"%.40s\"%s%s%s", k->name, name,
+		      best ? "; did you mean \"" : "", best ? best : "", best ? "\"?" : "");
+	return NULL;
+}
+
+static int set_apply(struct cli *c, struct intent *i, struct revision *rev,
+		     struct problems *problems, struct err *err)
+{
+	struct changeset cs = { .ctx = c->ctx };
+	const struct kind *k;
+	const char *key;
+	struct change *ch;
+	int r = cli_resource(c, c->args[0], &k, &key, err);
+
+	(void)i;
+	if (r < 0)
+		return r;
+	ch = changeset_add(&cs, CHANGE_PUT, k);
+	r = res_set_key(c->ctx, ch->res, key, err);
+	FIELD_FOREACH(f, k) {
+		if (f->flags & FIELD_KEY)
+			ch->set |= (uint64_t)1 << (f - k->fields);
+	}
+	for (size_t a = 1; a < c->n_args && r >= 0; a++) {
+		size_t len = strcspn(c->args[a], "=");
+		const struct field *f;
+		struct value v;
+
+		if (!c->args[a][len])
+			return err_set(err, ERR_INVALID, "\"%.60s\": write FIELD=VALUE",
+				       c->args[a]);
+		f = field_named(k, mem_strn(c->ctx, c->args[a], len), err);
+		if (!f)
+			return -(int)err->code;
+		if (f->type == FIELD_SECRET)
+			return err_set(
+				err, ERR_INVALID,
+				"%s: secrets do not belong on a command line; use `novacpx passwd` or a state file",
+				f->name);
+		v = field_value_of_text(c->ctx, f, c->args[a] + len + 1);
+		r = change_set(c->ctx, ch, f, &v, err);
+	}
+	return r < 0 ? r : store_apply(c->e->store, &cs, rev, problems, err);
+}
+
+static int unset_apply(struct cli *c, struct intent *i, struct revision *rev,
+		       struct problems *problems, struct err *err)
+{
+	struct changeset cs = { .ctx = c->ctx };
+	const struct kind *k;
+	const char *key;
+	struct change *ch;
+	int r = cli_resource(c, c->args[0], &k, &key, err);
+
+	(void)i;
+	if (r < 0)
+		return r;
+	ch = changeset_add(&cs, c->n_args > 1 ? CHANGE_PUT : CHANGE_DELETE, k);
+	r = res_set_key(c->ctx, ch->res, key, err);
+	for (size_t a = 1; a < c->n_args && r >= 0; a++) {
+		const struct field *f = field_named(k, c->args[a], err);
+		struct value v = { .type = VALUE_NULL };
+
+		r = f ? change_set(c->ctx, ch, f, &v, err) : -(int)err->code;
+	}
+	return r < 0 ? r : store_apply(c->e->store, &cs, rev, problems, err);
+}
+
+int cmd_set(struct cli *c, struct err *err)
+{
+	struct intent i = { .source = "set", .apply = set_apply };
+
+	return change_run(c, &i, err);
+}
+
+int cmd_unset(struct cli *c, struct err *err)
+{
+	struct intent i = { .source = "unset", .apply = unset_apply };
+
+	return change_run(c, &i, err);
+}
+
+/* passwd */
+
+static int read_password(struct cli *c, char *text, size_t size, struct err *err)
+{
+	struct termios old;
+	bool tty = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &old) == 0;
+	bool got;
+
+	(void)c;
+	if (tty) {
+		struct termios quiet = old;
+
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+		(void)fputs("New password: ", stderr);
+	}
+	got = fgets(text, (int)size, stdin) != NULL;
+	if (tty) {
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+		(void)fputc('\n', stderr);
+	}
+	if (!got)
+		return err_set(err, ERR_INVALID, "no password was given");
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+static int passwd_apply(struct cli *c, struct intent *i, struct revision *rev,
+			struct problems *problems, struct err *err)
+{
+	struct changeset cs = { .ctx = c->ctx };
+	const struct kind *k;
+	const struct field *f;
+	const char *key;
+	void *existing;
+	struct change *ch;
+	struct value v = { .type = VALUE_STRING, .text = i->arg };
+	int r = cli_resource(c, c->args[0], &k, &key, err);
+
+	if (r < 0)
+		return r;
+	f = kind_field(k, "password");
+	if (!f)
+		return err_set(err, ERR_INVALID, "a %s has no password", k->name);
+	r = store_get(c->ctx, c->e->store, k, key, &existing, err);
+	if (r < 0)
+		return r;
+	ch = changeset_add(&cs, CHANGE_PUT, k);
+	((struct res *)ch->res)->id = ((struct res *)existing)->id;
+	r = change_set(c->ctx, ch, f, &v, err);
+	return r < 0 ? r : store_apply(c->e->store, &cs, rev, problems, err);
+}
+
+int cmd_passwd(struct cli *c, struct err *err)
+{
+	struct intent i = { .source = "passwd", .apply = passwd_apply };
+	char text[256];
+	const char *hash;
+	struct setting *s = NULL;
+	int r = cli_open(c, err);
+
+	if (r >= 0)
+		r = read_password(c, text, sizeof(text), err);
+	if (r < 0)
+		return r;
+	if (store_get(c->ctx, c->e->store, &kind_setting, "password_min_length", &s, err) < 0)
+		err_clear(err);
+	r = password_hash(c->ctx, text, s ? (size_t)atoi(s->value) : 6, &hash,
+			  err); /* NOLINT(cert-err34-c): checked when stored */
+	explicit_bzero(text, sizeof(text));
+	if (r < 0)
+		return r;
+	i.arg = (void *)(uintptr_t)hash;
+	return change_run(c, &i, err);
+}

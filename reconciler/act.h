@@ -1,0 +1,41 @@
+/*
+ * Acting: the calls that change the machine, one file a type of artifact.
+ * Only execute.c uses them.
+ */
+#ifndef RECONCILER_ACT_H
+#define RECONCILER_ACT_H
+
+#include "reconciler/execute.h"
+
+/* File systems that were written to, for one syncfs each. */
+struct syncset {
+	int64_t dev[16];
+	int fd[16];
+	size_t n;
+};
+
+void syncset_add(struct syncset *s, int dir_fd);
+int syncset_flush(struct syncset *s, struct err *err) must_check;
+void syncset_done(struct syncset *s);
+
+/* FILE, BLOCK: write the new content beside the place; RET_TEMP is its path. */
+int act_file_stage(struct plan *p, struct action *a, struct syncset *sync,
+		   struct err *err) must_check;
+/* FILE, BLOCK, LINK: rename, unlink, symlink. */
+int act_file_activate(struct plan *p, struct action *a, struct syncset *sync,
+		      struct err *err) must_check;
+const char *act_temp_path(const void *ctx, const char *path);
+
+int act_dir(struct plan *p, struct action *a, struct err *err) must_check;
+/* Moves PATH into the trash of its file system, recorded under the account's name. */
+int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid,
+	      struct err *err) must_check;
+
+/* All row actions of the plan, a transaction a map. */
+int act_maps(struct plan *p, struct err *err) must_check;
+/* All zone actions and reloads of changed zone files, over one connection. */
+int act_zones(struct plan *p, struct err *err) must_check;
+
+void act_failed(struct plan *p, struct action *a, const struct err *err);
+
+#endif

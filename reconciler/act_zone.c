@@ -1,0 +1,149 @@
+/*
+ * Zones: told to the name server over its control channel. `reload` answers
+ * before the file is read, so the serial that is served says whether it was.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "reconciler/act.h"
+#include "reconciler/rndc.h"
+
+enum {
+	SERIAL_TRIES = 200,
+	SERIAL_NAP_NS = 2000000
+};
+
+static bool is_live(const struct action *a)
+{
+	return !a->is_dropped && a->op != ACTION_RECORD && a->op != ACTION_FORGET;
+}
+
+static bool is_zone_file(const struct action *a)
+{
+	return a->art.type == ARTIFACT_FILE && (a->art.flags & ARTIFACT_SERIAL) && a->is_done &&
+	       is_live(a) && a->op != ACTION_DELETE;
+}
+
+static const char *zone_of(const struct action *a)
+{
+	return a->art.resource + strlen("zone/");
+}
+
+/* The zone's own action in this plan: it is being registered, which loads it. */
+static bool is_registered_now(const struct plan *p, const char *zone)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->stage == STAGE_ZONE && a->op != ACTION_RECORD &&
+		    strcmp(a->art.path, zone) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int served(struct rndc *r, const struct action *a, struct err *err)
+{
+	const struct timespec nap = { .tv_nsec = SERIAL_NAP_NS };
+	uint32_t serial = 0;
+
+	for (int i = 0; i < SERIAL_TRIES; i++) {
+		int e = rndc_zone_serial(r, zone_of(a), &serial, err);
+
+		if (e < 0 && e != -ERR_CHECK)
+			return e;
+		if (e >= 0 && (int64_t)serial == a->serial)
+			return 0;
+		(void)nanosleep(&nap, NULL);
+	}
+	return err_set(err, ERR_CHECK,
+		       "named still serves serial %" PRIu32 " instead of %" PRId64
+		       " (its log says why it did not take %s)",
+		       serial, a->serial, a->art.path);
+}
+
+static int change_zone(struct rndc *r, struct action *a, struct err *err)
+{
+	int e;
+
+	if (a->op == ACTION_UPDATE || a->op == ACTION_DELETE) {
+		e = rndc_zone_del(r, a->art.path, err);
+		if (e < 0 && e != -ERR_NOTFOUND)
+			return e;
+		err_clear(err);
+	}
+	if (a->op == ACTION_DELETE)
+		return 0;
+	e = rndc_zone_add(r, a->art.path, a->art.data, err);
+	if (e == -ERR_CONFLICT) { /* it knows the zone (engine.db was lost): load what we wrote */
+		err_clear(err);
+		e = rndc_zone_reload(r, a->art.path, err);
+	}
+	return e;
+}
+
+static bool any_work(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if ((p->v[i].stage == STAGE_ZONE && is_live(&p->v[i])) || is_zone_file(&p->v[i]))
+			return true;
+	}
+	return false;
+}
+
+static void all_failed(struct plan *p, const struct err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+
+		if (a->stage == STAGE_ZONE && is_live(a))
+			act_failed(p, a, err);
+		else if (is_zone_file(a)) /* the file is right; named will read it when it starts */
+			plan_find(p, a->scope, a->renderer, a->art.resource, "Progressing",
+				  "NotRunning", "%s", err->msg);
+	}
+}
+
+int act_zones(struct plan *p, struct err *err)
+{
+	struct rndc_at at = { .root = p->e->root,
+			      .port = (uint16_t)p->e->at.rndc_port,
+			      .timeout_ms = 10000 };
+	cleanup_(rndc_freep) struct rndc *r = NULL;
+	struct err e = ERR_INIT;
+
+	(void)err;
+	if (!any_work(p))
+		return 0;
+	if (rndc_open(p->ctx, &at, &r, &e) < 0) {
+		all_failed(p, &e);
+		return 0;
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+
+		err_clear(&e);
+		if (a->stage == STAGE_ZONE && is_live(a)) {
+			if (change_zone(r, a, &e) < 0)
+				act_failed(p, a, &e);
+			else
+				a->is_done = true;
+		}
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		int rc;
+
+		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
+			continue;
+		err_clear(&e);
+		rc = rndc_zone_reload(r, zone_of(a), &e);
+		if (rc >= 0)
+			rc = served(r, a, &e);
+		if (rc < 0)
+			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
+				  "ReloadFailed", "bind: %s", e.msg);
+	}
+	return 0;
+}

@@ -1,0 +1,18 @@
+/*
+ * Keeping what was in history.git: branch `live` gets the texts of each
+ * applied pass, branch `main` the wanted state of each revision. Outside the
+ * latency of any caller; what fails here is made up for by the next pass, for
+ * rollback never needs it. Secrets never enter: files that hold them are
+ * represented by a keyed digest.
+ */
+#ifndef RECONCILER_ARCHIVE_H
+#define RECONCILER_ARCHIVE_H
+
+#include "reconciler/plan.h"
+
+/* What P did, and before it what somebody else had written over. */
+int archive_live(struct plan *p, struct err *err) must_check;
+/* The wanted state of all revisions that are not in `main` yet. */
+int archive_desired(struct engine *e, struct err *err) must_check;
+
+#endif

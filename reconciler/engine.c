@@ -1,0 +1,145 @@
+#include "reconciler/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "reconciler/enginedb.h"
+
+enum {
+	NODE_KEY_LEN = 32
+};
+
+static int engine_free(struct engine *e)
+{
+	fd_close(&e->lock);
+	fd_close(&e->root);
+	return 0;
+}
+
+int64_t engine_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
+static int open_parts(struct engine *e, struct err *err)
+{
+	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
+	bool rebuilt;
+	int r = fs_mkdirs(e->root, ENGINE_STATE_DIR, 0755, err);
+
+	if (r >= 0)
+		r = store_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/model.db", base), false,
+			       &e->store, err);
+	if (r >= 0)
+		r = enginedb_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/engine.db", base), &e->db,
+				  err);
+	if (r >= 0)
+		r = history_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/history.git", base), 0,
+				 &e->history, &rebuilt, err);
+	return r;
+}
+
+/* The databases hold what no other user may read. */
+static int protect(struct engine *e, struct err *err)
+{
+	static const char *const files[] = { "/model.db", "/engine.db" };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		const char *path = mem_fmt(e, ENGINE_STATE_DIR "%s", files[i]);
+		cleanup_(fd_close) int fd = fs_open(e->root, path, O_RDONLY, 0, 0, err);
+
+		if (fd < 0)
+			return fd;
+		if (fchmod(fd, 0600) < 0)
+			return err_sys(err, "protect %s", path);
+	}
+	return 0;
+}
+
+int engine_open(const void *ctx, const char *root_path, struct engine **ret, struct err *err)
+{
+	struct engine *e = mem_new(ctx, struct engine);
+	cleanup_(fd_close) int path = -1;
+	char *real = realpath(root_path, NULL);
+	int r = 0;
+
+	e->root = e->lock = -1;
+	talloc_set_destructor(e, engine_free);
+	if (!real)
+		r = err_sys(err, "root folder %s", root_path);
+	e->root_path = mem_str(e, real);
+	free(real);
+	if (r >= 0) {
+		path = fs_root_open(e->root_path, err);
+		r = path;
+	}
+	if (r >= 0) { /* a full descriptor, for syncfs */
+		e->root = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = e->root < 0 ? err_sys(err, "open root folder %s", root_path) : 0;
+	}
+	e->at = (struct service_at){ .root = e->root, .root_path = e->root_path };
+	if (r >= 0)
+		r = open_parts(e, err);
+	if (r >= 0)
+		r = protect(e, err);
+	if (r < 0) {
+		(void)talloc_free(e);
+		return r;
+	}
+	*ret = e;
+	return 0;
+}
+
+int engine_lock(struct engine *e, int wait_ms, struct err *err)
+{
+	if (e->lock >= 0)
+		return 0;
+	e->lock = fs_open(e->root, ENGINE_STATE_DIR "/engine.lock", O_RDWR | O_CREAT, 0600, 0, err);
+	if (e->lock < 0)
+		return e->lock;
+	for (int waited = 0; flock(e->lock, LOCK_EX | LOCK_NB) < 0; waited += 50) {
+		const struct timespec nap = { .tv_nsec = 50000000 };
+
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, "lock " ENGINE_STATE_DIR "/engine.lock");
+		if (waited >= wait_ms) {
+			fd_close(&e->lock);
+			return err_set(err, ERR_BUSY,
+				       "another NovaCPX process is converging this machine "
+				       "(" ENGINE_STATE_DIR "/engine.lock)");
+		}
+		(void)nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+void engine_unlock(struct engine *e)
+{
+	fd_close(&e->lock);
+}
+
+int engine_node_key(const void *ctx, struct engine *e, char **ret, size_t *ret_len, struct err *err)
+{
+	static const char path[] = ENGINE_STATE_DIR "/node.key";
+	char key[NODE_KEY_LEN];
+	int r = fs_read(ctx, e->root, path, NODE_KEY_LEN, 0, ret, ret_len, err);
+
+	if (r != -ERR_NOTFOUND)
+		return r;
+	err_clear(err);
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return err_sys(err, "random number");
+	r = fs_write_atomic(e->root, path, key, sizeof(key), 0600, err);
+	if (r < 0)
+		return r;
+	*ret = mem_dup(ctx, key, sizeof(key));
+	*ret_len = sizeof(key);
+	return 0;
+}

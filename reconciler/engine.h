@@ -1,0 +1,37 @@
+/*
+ * The engine: one machine (or sandbox folder), its databases, its history.
+ *
+ * One process at a time may converge a machine: engine_lock() says who. The
+ * clock is read once a pass, here and nowhere else in the reconciler.
+ */
+#ifndef RECONCILER_ENGINE_H
+#define RECONCILER_ENGINE_H
+
+#include "model/store.h"
+#include "reconciler/service.h"
+#include "state/history.h"
+
+#define ENGINE_STATE_DIR "/var/lib/novacpx"
+
+struct engine {
+	const char *root_path; /* "/" or the folder of a sandbox */
+	int root;
+	struct store *store;
+	struct sql *db; /* engine.db */
+	struct history *history;
+	int lock;
+	struct service_at at;
+};
+
+/* Opens (and makes, below ROOT_PATH) databases and history. Closed with CTX. */
+int engine_open(const void *ctx, const char *root_path, struct engine **ret,
+		struct err *err) must_check;
+/* ERR_BUSY while another process converges this machine. */
+int engine_lock(struct engine *e, int wait_ms, struct err *err) must_check;
+void engine_unlock(struct engine *e);
+int64_t engine_now(void);
+/* The key for digests of secrets; made once, 0600. On CTX. */
+int engine_node_key(const void *ctx, struct engine *e, char **ret, size_t *ret_len,
+		    struct err *err) must_check;
+
+#endif

@@ -1,0 +1,393 @@
+#include "reconciler/execute.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fs.h"
+#include "reconciler/act.h"
+
+void act_failed(struct plan *p, struct action *a, const struct err *err)
+{
+	a->is_dropped = true;
+	plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
+		  err->code == ERR_ABSENT ? "NotRunning" : "ApplyFailed", "%s %s %s: %s",
+		  action_op_name(a->op), artifact_type_name(a->art.type), a->art.path, err->msg);
+	p->findings[p->n_findings - 1].retry = true;
+}
+
+static bool is_live(const struct action *a)
+{
+	return !a->is_dropped && a->op != ACTION_RECORD && a->op != ACTION_FORGET;
+}
+
+static void told(struct execution *x, const char *what, size_t done, size_t total)
+{
+	if (x->progress)
+		x->progress(what, done, total, x->arg);
+}
+
+/* Journal */
+
+static int write_journal(struct plan *p, struct err *err)
+{
+	int r = sql_begin(p->e->db, err);
+
+	for (size_t i = 0; i < p->n && r >= 0; i++) {
+		const struct action *a = &p->v[i];
+
+		if (is_live(a))
+			r = journal_put(p->e->db, a->art.type, a->art.path,
+					a->stage == STAGE_FILE && a->op != ACTION_DELETE
+						? act_temp_path(p->ctx, a->art.path)
+						: NULL,
+					a->stage == STAGE_FILE ? &a->post : NULL, err);
+	}
+	if (r >= 0)
+		r = sql_commit(p->e->db, err);
+	if (r < 0)
+		sql_rollback(p->e->db);
+	return r;
+}
+
+static int recover_row(enum artifact_type type, const char *path, const char *temp,
+		       const struct digest *post, void *arg, struct err *err)
+{
+	struct engine *e = arg;
+
+	(void)type;
+	(void)post;
+	(void)path;
+	/* what was finished needs no belief: the next comparison finds it as wanted */
+	return temp ? fs_remove_tree(e->root, temp, 0, err) : 0;
+}
+
+int execute_recover(struct engine *e, struct err *err)
+{
+	int r = journal_each(e->db, recover_row, e, err);
+
+	return r < 0 ? r : journal_clear(e->db, err);
+}
+
+/* Stages */
+
+static int run_identities(struct plan *p, struct err *err)
+{
+	struct err e = ERR_INIT;
+
+	(void)err;
+	if (!p->identities || !identity_is_dirty(p->identities))
+		return 0;
+	if (fault_point("identities"))
+		(void)err_sys(&e, "write /etc/passwd");
+	else if (identity_write(p->identities, p->e->root, &e) >= 0)
+		e.code = ERR_OK;
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+
+		if (a->stage != STAGE_IDENTITY || !is_live(a))
+			continue;
+		if (e.code)
+			act_failed(p, a, &e);
+		else
+			a->is_done = true;
+	}
+	return 0;
+}
+
+static void run_folders(struct plan *p, enum stage stage)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
+
+		if (a->stage != stage || a->art.type != ARTIFACT_DIR || !is_live(a))
+			continue;
+		if (act_dir(p, a, &e) < 0)
+			act_failed(p, a, &e);
+		else
+			a->is_done = true;
+	}
+}
+
+static bool has_content(const struct action *a)
+{
+	return (a->art.type == ARTIFACT_FILE && a->op != ACTION_DELETE) ||
+	       a->art.type == ARTIFACT_BLOCK;
+}
+
+static int run_files(struct plan *p, struct execution *x, struct err *err)
+{
+	cleanup_(syncset_done) struct syncset sync = { .n = 0 };
+	int r;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
+
+		if (a->stage == STAGE_FILE && is_live(a) && has_content(a) &&
+		    act_file_stage(p, a, &sync, &e) < 0)
+			act_failed(p, a, &e);
+		if ((i & 255) == 0)
+			told(x, "write", i, p->n);
+	}
+	r = syncset_flush(&sync, err);
+	for (size_t i = 0; i < p->n && r >= 0; i++) {
+		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
+
+		if (a->stage != STAGE_FILE || !is_live(a))
+			continue;
+		if (act_file_activate(p, a, &sync, &e) < 0)
+			act_failed(p, a, &e);
+		else
+			a->is_done = true;
+	}
+	return r < 0 ? r : syncset_flush(&sync, err);
+}
+
+static bool needs_reload(const struct plan *p, const char *service)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		/* zones go by the control channel; rows of maps and users' passwords are read where they lie */
+		if (a->is_done && is_live(a) && a->art.service &&
+		    strcmp(a->art.service, service) == 0 &&
+		    (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
+		    !(a->art.flags & ARTIFACT_SERIAL) &&
+		    !(a->art.flags & ARTIFACT_SECRET && strcmp(service, "dovecot") == 0))
+			return true;
+	}
+	return false;
+}
+
+static void reload_failed(struct plan *p, struct execution *x, const char *name,
+			  const struct err *e)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (!a->is_done || !a->art.service || strcmp(a->art.service, name) != 0)
+			continue;
+		plan_find(p, a->scope, a->renderer, a->art.resource, "Blocked", "ReloadRefused",
+			  "written, but not live: %s did not take its configuration: %s", name,
+			  e->msg);
+		p->findings[p->n_findings - 1].retry = true;
+	}
+	plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name), "Failed", "ReloadRefused",
+		  "%s", e->msg);
+	p->findings[p->n_findings - 1].retry = true;
+	x->wants_full = !p->is_full;
+}
+
+static void reload_services(struct plan *p, struct execution *x)
+{
+	struct strmap names = STRMAP_ON(p->ctx);
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].art.service)
+			(void)strmap_slot(&names, p->v[i].art.service);
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.entries[i].key;
+		const struct service *svc;
+		struct err e = ERR_INIT;
+		int r;
+
+		if (!needs_reload(p, name) || service_find(p->ctx, name, &svc, &e) < 0)
+			continue;
+		if (svc->control == SERVICE_NONE)
+			continue;
+		told(x, mem_fmt(p->ctx, "reload %s", name), i, names.n);
+		x->reloads++;
+		(void)fault_point("reload");
+		r = service_reload(p->ctx, &p->e->at, svc, &e);
+		if (r == -ERR_ABSENT)
+			plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name),
+				  "Progressing", "NotRunning",
+				  "%s is not running; it will load what was written when it starts",
+				  name);
+		else if (r < 0)
+			reload_failed(p, x, name, &e);
+	}
+}
+
+/* Withdrawing */
+
+static const char *account_of(struct plan *p, const struct action *a)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	const char *slash = strchr(a->art.resource, '/');
+	struct err ignored = ERR_INIT;
+
+	if (strncmp(a->art.resource, "account/", 8) == 0)
+		return slash + 1;
+	if (sql_get(store_sql(p->e->store),
+		    "SELECT account FROM change WHERE kind=? AND key=? ORDER BY rev DESC LIMIT 1",
+		    &st, &ignored) < 0)
+		return "unknown";
+	sql_bind_text(st, 1, mem_strn(p->ctx, a->art.resource, (size_t)(slash - a->art.resource)));
+	sql_bind_text(st, 2, slash + 1);
+	if (sql_step(st, &ignored) > 0 && sql_text(st, 0))
+		return mem_str(p->ctx, sql_text(st, 0));
+	return "unknown";
+}
+
+static int64_t uid_of(struct plan *p, const char *account)
+{
+	struct owned *o;
+	struct err ignored = ERR_INIT;
+
+	return owned_get(p->ctx, p->e->db, ARTIFACT_USER, account, &o, &ignored) < 0 ? 0
+										     : o->serial;
+}
+
+static void run_trash(struct plan *p)
+{
+	bool users = false;
+	struct err e = ERR_INIT;
+	int r;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		const char *account;
+
+		if (a->stage != STAGE_TRASH || !is_live(a))
+			continue;
+		err_clear(&e);
+		account = account_of(p, a);
+		r = a->art.type == ARTIFACT_DIR ? act_trash(p, a, account, uid_of(p, account), &e)
+						: identity_del(p->identities, a->art.path, &e);
+		users = users || a->art.type == ARTIFACT_USER;
+		if (r < 0)
+			act_failed(p, a, &e);
+		else
+			a->is_done = true;
+	}
+	if (!users)
+		return;
+	err_clear(&e);
+	(void)fault_point("identities");
+	r = identity_write(p->identities, p->e->root, &e);
+	for (size_t i = 0; i < p->n && r < 0; i++) {
+		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
+		    is_live(&p->v[i]))
+			act_failed(p, &p->v[i], &e);
+	}
+}
+
+/* Recording */
+
+static int record_action(struct plan *p, struct action *a, struct err *err)
+{
+	struct owned o = {
+		.type = a->art.type,
+		.path = a->art.path,
+		.scope = a->scope,
+		.renderer = a->renderer,
+		.resource = a->art.resource,
+		.service = a->art.service,
+		.flags = a->art.flags,
+		.mode = a->art.mode,
+		.owner = a->art.owner,
+		.group = a->art.group,
+		.stamp = a->stamp,
+		.serial = a->serial,
+		.serial_at = (int64_t)a->art.serial_at,
+		.rev = p->rev,
+		.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art)
+						       : a->art.digest,
+	};
+
+	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
+		return owned_del(p->e->db, a->art.type, a->art.path, err);
+	return owned_put(p->e->db, &o, err);
+}
+
+static int record_findings(struct plan *p, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_visited && r >= 0; i++)
+		r = condition_clear(p->e->db, p->visited[i].scope, p->visited[i].part, err);
+	if (r >= 0)
+		r = condition_clear(p->e->db, "s", "reload", err);
+	if (r >= 0)
+		r = condition_clear(p->e->db, "s", "check", err);
+	for (size_t i = 0; i < p->n_findings && r >= 0; i++) {
+		const struct finding *f = &p->findings[i];
+		struct condition c = { .resource = f->resource,
+				       .part = f->part,
+				       .type = f->type,
+				       .reason = f->reason,
+				       .message = f->message,
+				       .scope = f->scope,
+				       .rev = p->rev,
+				       .since = p->now,
+				       .next_try = f->retry ? p->now + 30 : 0 };
+
+		r = condition_put(p->e->db, &c, err);
+	}
+	return r;
+}
+
+static int record(struct plan *p, struct execution *x, struct err *err)
+{
+	int r = sql_begin(p->e->db, err);
+
+	for (size_t i = 0; i < p->n && r >= 0; i++) {
+		struct action *a = &p->v[i];
+
+		if (a->is_dropped) {
+			x->failed++;
+			continue;
+		}
+		x->done += is_live(a);
+		r = record_action(p, a, err);
+	}
+	if (r >= 0)
+		r = record_findings(p, err);
+	if (r >= 0)
+		r = journal_clear(p->e->db, err);
+	if (r >= 0)
+		r = cursor_set(p->e->db, "applied", p->rev, err);
+	if (r >= 0)
+		r = sql_commit(p->e->db, err);
+	if (r < 0)
+		sql_rollback(p->e->db);
+	return r;
+}
+
+int plan_execute(struct plan *p, struct execution *x, struct err *err)
+{
+	int r = 0;
+
+	if (plan_changes(p)) {
+		r = write_journal(p, err);
+		(void)fault_point("journal");
+		if (r >= 0)
+			r = run_identities(p, err);
+		if (r >= 0) {
+			run_folders(p, STAGE_FOLDER);
+			r = run_files(p, x, err);
+		}
+		(void)fault_point("files");
+		if (r >= 0)
+			r = act_maps(p, err);
+		if (r >= 0) {
+			reload_services(
+				p, x); /* before zones: named must have learned to take new ones */
+			r = act_zones(p, err);
+		}
+		if (r >= 0) {
+			run_folders(p, STAGE_WITHDRAW);
+			run_trash(p);
+		}
+	}
+	(void)fault_point("record");
+	return r < 0 ? r : record(p, x, err);
+}

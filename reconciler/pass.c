@@ -1,0 +1,389 @@
+#include "reconciler/pass.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/check.h"
+#include "reconciler/load.h"
+
+enum {
+	GUARD_KIND_MIN = 10,
+	GUARD_PERCENT = 30
+};
+
+/* Manifest rows, one scope ahead, beside the walk over scopes. */
+struct rows {
+	struct owned_cursor *cursor;
+	struct owned *head;
+	void *head_ctx;
+	const void *parent;
+};
+
+static int rows_advance(struct rows *w, struct err *err)
+{
+	int r;
+
+	w->head = NULL;
+	w->head_ctx = talloc_pool(w->parent, 768);
+	if (!w->head_ctx)
+		mem_abort();
+	r = owned_next(w->head_ctx, w->cursor, &w->head, err);
+	if (r <= 0) {
+		(void)talloc_free(w->head_ctx);
+		w->head_ctx = NULL;
+	}
+	return r;
+}
+
+static int rows_open(struct rows *w, const void *ctx, struct engine *e, const char *scope,
+		     struct err *err)
+{
+	int r;
+
+	w->parent = ctx;
+	r = owned_open(ctx, e->db, scope, &w->cursor, err);
+	return r < 0 ? r : rows_advance(w, err);
+}
+
+/* All rows of SCOPE, moved to CTX. */
+static int rows_take(struct rows *w, const void *ctx, const char *scope, struct ptrs *ret,
+		     struct err *err)
+{
+	int r = 0;
+
+	*ret = (struct ptrs){ 0 };
+	while (r >= 0 && w->head && strcmp(w->head->scope, scope) == 0) {
+		ptrs_add(ctx, ret, w->head);
+		mem_steal(ctx, w->head_ctx);
+		r = rows_advance(w, err);
+	}
+	return r < 0 ? r : 0;
+}
+
+struct walk {
+	struct engine *e;
+	struct plan *p;
+	struct loader *l;
+	void *keep;             /* lives as long as the plan: what actions point to */
+	struct strmap troubled; /* scopes that have conditions */
+};
+
+static int64_t int_setting(const struct view *v, const char *name)
+{
+	return strtoll(view_setting(v, name), NULL, 10);
+}
+
+static void read_settings(struct plan *p, const struct view *v)
+{
+	p->uid_min = int_setting(v, "uid_min");
+	p->uid_max = int_setting(v, "uid_max");
+	p->report_drift = view_setting_is(v, "drift_policy", "report");
+	p->e->at.rndc_port = (uint16_t)int_setting(v, "rndc_port");
+}
+
+/* What a renderer wants of the scope; an error is a finding, and then nothing of it changes. */
+static bool rendered(struct walk *w, const char *scope, const struct renderer *r,
+		     const struct view *v, struct catalog *out)
+{
+	struct err err = ERR_INIT;
+
+	if (!v || r->render(v, out, &err) >= 0)
+		return true;
+	plan_find(w->p, scope, r->name,
+		  mem_fmt(w->keep, "%s/%s",
+			  scope[0] == 'a'   ? "account"
+			  : scope[0] == 'd' ? "domain"
+					    : "server",
+			  scope[0] == 's' ? r->name : scope + 2),
+		  "Failed", "RenderFailed", "%s: %s", r->name, err.msg);
+	return false;
+}
+
+/* One scope: each renderer's catalog against its rows. SCOPE and everything else live on CTX. */
+static int one_scope(struct walk *w, const void *ctx, const char *scope, const struct view *v,
+		     uint32_t mask, const struct ptrs *rows, struct err *err)
+{
+	int r = 0;
+
+	mask &= renderers_of_scope(scope);
+	for (size_t i = 0; i < n_renderers && r >= 0; i++) {
+		const struct renderer *rend = renderers[i];
+		struct catalog want = { .ctx = ctx };
+		size_t first = 0;
+		size_t n;
+
+		if (!(mask & ((uint32_t)1 << i)))
+			continue;
+		while (first < rows->n &&
+		       strcmp(((struct owned *)rows->v[first])->renderer, rend->name) != 0)
+			first++;
+		n = first;
+		while (n < rows->n &&
+		       strcmp(((struct owned *)rows->v[n])->renderer, rend->name) == 0)
+			n++;
+		if (rendered(w, scope, rend, v, &want))
+			r = plan_compare(w->p, scope, rend->name, &want,
+					 (struct owned **)rows->v + first, n - first, err);
+	}
+	return r;
+}
+
+static int walk_scope(struct walk *w, const char *scope, uint32_t mask, struct err *err)
+{
+	void *ctx = mem_ctx(w->keep, "scope");
+	struct rows rows = { .head = NULL };
+	struct ptrs list;
+	struct view v;
+	int any = load_scope(ctx, w->l, scope, mask, &v, err);
+	int r = any < 0 ? any : rows_open(&rows, ctx, w->e, scope, err);
+
+	if (r >= 0)
+		r = rows_take(&rows, ctx, scope, &list, err);
+	if (r >= 0)
+		r = one_scope(w, ctx, mem_str(ctx, scope), any ? &v : NULL, mask, &list, err);
+	return r;
+}
+
+/* Rows of scopes that are not there any more, up to (not with) SCOPE; all with SCOPE NULL. */
+static int orphans(struct walk *w, struct rows *rows, const char *scope, uint32_t mask,
+		   struct err *err)
+{
+	int r = 0;
+
+	while (r >= 0 && rows->head && (!scope || strcmp(rows->head->scope, scope) < 0)) {
+		void *ctx = mem_ctx(w->keep, "orphan");
+		const char *gone = mem_str(ctx, rows->head->scope);
+		struct ptrs list;
+
+		r = rows_take(rows, ctx, gone, &list, err);
+		if (r >= 0)
+			r = one_scope(w, ctx, gone, NULL, mask, &list, err);
+	}
+	return r;
+}
+
+static int walk_all(struct walk *w, uint32_t mask, struct err *err)
+{
+	struct rows rows = { .head = NULL };
+	int r = rows_open(&rows, w->keep, w->e, NULL, err);
+	const char *scope;
+	struct view v;
+
+	if (r >= 0)
+		r = load_all_begin(w->l, mask, err);
+	while (r >= 0) {
+		void *ctx = mem_ctx(w->keep, "scope");
+		size_t before = w->p->n + w->p->n_findings;
+		size_t visited = w->p->n_visited;
+		struct ptrs list;
+
+		r = load_all_next(ctx, w->l, &scope, &v, err);
+		if (r <= 0) {
+			(void)talloc_free(ctx);
+			break;
+		}
+		r = orphans(w, &rows, scope, mask, err);
+		if (r >= 0)
+			r = rows_take(&rows, ctx, scope, &list, err);
+		if (r >= 0)
+			r = one_scope(w, ctx, scope, &v, mask, &list, err);
+		if (r >= 0 && w->p->n + w->p->n_findings == before &&
+		    !strmap_find(&w->troubled, scope)) {
+			w->p->n_visited = visited; /* nothing points into it */
+			(void)talloc_free(ctx);
+		}
+	}
+	return r < 0 ? r : orphans(w, &rows, NULL, mask, err);
+}
+
+static int note_troubled(const struct condition *c, void *arg, struct err *err)
+{
+	struct walk *w = arg;
+
+	(void)err;
+	*strmap_slot(&w->troubled, mem_str(w->keep, c->scope)) = w;
+	return 0;
+}
+
+static int mark_due(const struct condition *c, void *arg, struct err *err)
+{
+	struct walk *w = ((void **)arg)[0];
+	struct dirty *d = ((void **)arg)[1];
+
+	(void)err;
+	if (c->next_try && c->next_try <= w->p->now && c->scope[0])
+		dirty_mark(d, c->scope, renderers_of_scope(c->scope));
+	return 0;
+}
+
+/* What has to be looked at: revisions since the last pass, due retries, the caller's own scopes. */
+static int find_dirty(struct walk *w, const struct pass_opts *opts, struct dirty *d,
+		      struct err *err)
+{
+	void *args[] = { w, d };
+	int64_t applied = 0;
+	int r = cursor_get(w->e->db, "applied", &applied, err);
+
+	if (r >= 0 && applied == 0 && !opts->full)
+		d->everywhere = UINT32_MAX; /* never converged */
+	if (r >= 0)
+		r = dirty_of_revisions(d, w->e->store, applied, w->p->rev, err);
+	if (r >= 0)
+		r = condition_each(w->e->db, NULL, mark_due, args, err);
+	for (size_t i = 0; opts->scopes && opts->scopes[i]; i++)
+		dirty_mark(d, opts->scopes[i], renderers_of_scope(opts->scopes[i]));
+	return r;
+}
+
+static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *err)
+{
+	struct dirty d = { .ctx = w->keep, .scopes = STRMAP_ON(w->keep) };
+	int r = 0;
+
+	if (opts->full)
+		d.everywhere = UINT32_MAX;
+	else
+		r = find_dirty(w, opts, &d, err);
+	w->p->is_full = d.everywhere == UINT32_MAX;
+	if (r >= 0 && d.everywhere)
+		r = walk_all(w, d.everywhere, err);
+	for (size_t i = 0; i < d.scopes.n && r >= 0; i++) {
+		uint32_t mask = (uint32_t)(uintptr_t)d.scopes.entries[i].value & ~d.everywhere;
+
+		if (mask)
+			r = walk_scope(w, d.scopes.entries[i].key, mask, err);
+	}
+	return r;
+}
+
+static int plan_free(struct plan *p)
+{
+	for (size_t i = 0; i < p->maps.n; i++) {
+		if (p->maps.entries[i].value)
+			map_close(p->maps.entries[i].value);
+	}
+	return 0;
+}
+
+int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, struct plan **ret,
+	      struct err *err)
+{
+	struct plan *p = mem_new(ctx, struct plan);
+	struct walk w = { .e = e, .p = p, .keep = p };
+	struct view server;
+	int r;
+
+	p->ctx = p;
+	p->e = e;
+	p->now = engine_now();
+	p->maps.ctx = p->folders.ctx = p;
+	talloc_set_destructor(p, plan_free);
+	r = store_head(e->store, &p->rev, err);
+	w.troubled.ctx = p;
+	if (r >= 0)
+		r = condition_each(e->db, NULL, note_troubled, &w, err);
+	if (r >= 0)
+		r = loader_new(p, e->store, &w.l, err);
+	if (r >= 0)
+		r = load_scope(p, w.l, "s", 0, &server, err);
+	if (r >= 0) {
+		read_settings(p, &server);
+		r = walk_dirty(&w, opts, err);
+	}
+	if (r >= 0) {
+		plan_sort(p);
+		if (!opts->skip_check && plan_changes(p))
+			r = plan_check(p, err);
+	}
+	if (r < 0) {
+		(void)talloc_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+/* Guards */
+
+struct tally {
+	int64_t deleted[64];
+	bool ns_gone;
+};
+
+static int tally_row(const struct change_row *row, void *arg, struct err *err)
+{
+	struct tally *t = arg;
+	const struct kind *k = kind_find(row->kind);
+
+	(void)err;
+	if (!k || row->op != '-')
+		return 0;
+	t->deleted[kind_index(k)]++;
+	return 0;
+}
+
+int pass_guard(const struct plan *p, struct err *err)
+{
+	struct tally t = { .ns_gone = false };
+	int64_t applied = 0;
+	int r = cursor_get(p->e->db, "applied", &applied, err);
+
+	if (r >= 0)
+		r = store_changes(p->e->store, applied, p->rev, tally_row, &t, err);
+	KIND_FOREACH(k) {
+		int64_t gone = t.deleted[kind_index(k)];
+		int64_t left = 0;
+
+		if (r < 0 || gone == 0)
+			continue;
+		r = store_count(p->e->store, k, NULL, NULL, &left, err);
+		if (r < 0)
+			return r;
+		if (gone + left >= GUARD_KIND_MIN && gone * 100 > (gone + left) * GUARD_PERCENT)
+			return err_set(err, ERR_GUARD,
+				       "this would delete %" PRId64 " of %" PRId64
+				       " %s (over %d %%)",
+				       gone, gone + left, k->section, GUARD_PERCENT);
+	}
+	return r;
+}
+
+int pass_run(struct engine *e, const struct pass_opts *opts, const char *approved,
+	     struct execution *x, struct pass_result *ret, struct err *err)
+{
+	struct pass_opts again = *opts;
+
+	for (int i = 0; i < 2; i++) {
+		cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "pass");
+		char digest[DIGEST_HEX_LEN + 1];
+		struct digest d;
+		struct plan *p;
+		int r = execute_recover(e, err);
+
+		if (r >= 0)
+			r = pass_plan(ctx, e, &again, &p, err);
+		if (r < 0)
+			return r;
+		d = plan_digest(p);
+		digest_hex(&d, digest);
+		if (!approved || strncmp(approved, digest, strlen(approved)) != 0 ||
+		    strlen(approved) < 8) {
+			r = pass_guard(p, err);
+			if (r < 0)
+				return r;
+		}
+		*x = (struct execution){ .progress = x->progress, .arg = x->arg };
+		r = plan_execute(p, x, err);
+		*ret = (struct pass_result){ .actions = plan_changes(p),
+					     .done = x->done,
+					     .failed = x->failed,
+					     .findings = p->n_findings,
+					     .reloads = x->reloads };
+		if (r < 0 || !x->wants_full)
+			return r;
+		again.full =
+			true; /* something else is broken: look at everything once, which mends what is ours */
+	}
+	return 0;
+}

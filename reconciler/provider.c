@@ -1,0 +1,597 @@
+/*
+ * Observing: what each type of artifact looks like on the machine, and what
+ * would have to be done about it. Nothing here writes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fs.h"
+#include "reconciler/block.h"
+#include "reconciler/plan.h"
+
+enum {
+	FILE_MAX = 64 << 20
+};
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "root", b ? b : "root") == 0;
+}
+
+/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
+static bool is_private(const char *path)
+{
+	return strstr(path, "/novacpx") != NULL;
+}
+
+static int foreign(const char *what, const char *path, struct err *err)
+{
+	return err_set(err, ERR_CONFLICT,
+		       "%s %s is there already and was not made by NovaCPX; move it away first",
+		       what, path);
+}
+
+/* Files */
+
+struct seen {
+	struct stat st;
+	bool exists;
+	char *data;
+	size_t len;
+	int64_t serial;
+};
+
+static bool meta_same(struct plan *p, const struct artifact *want, const struct stat *st,
+		      struct err *err)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (plan_uid(p, want->owner, &uid, err) < 0 || plan_gid(p, want->group, &gid, err) < 0)
+		return false;
+	return st->st_uid == uid && st->st_gid == gid && (st->st_mode & 07777) == want->mode;
+}
+
+static struct digest content_digest(const char *data, size_t len, bool has_serial, size_t serial_at)
+{
+	struct artifact a = { .data = data, .len = len, .serial_at = serial_at };
+
+	if (has_serial && serial_at + SERIAL_LEN <= len)
+		a.flags = ARTIFACT_SERIAL;
+	return artifact_content_digest(&a);
+}
+
+static int64_t serial_in(const char *data, size_t len, size_t at)
+{
+	int64_t serial = 0;
+
+	for (size_t i = at; i < at + SERIAL_LEN && i < len && data[i] >= '0' && data[i] <= '9'; i++)
+		serial = serial * 10 + (data[i] - '0');
+	return serial;
+}
+
+/* YYYYMMDD01: where a new zone's serial starts. */
+static int64_t first_serial(int64_t now)
+{
+	struct tm tm;
+	time_t t = (time_t)now;
+
+	if (!gmtime_r(&t, &tm))
+		return 1;
+	return ((int64_t)(tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday) * 100 +
+	       1;
+}
+
+/* Serials only grow (RFC 1982), whatever is rolled back. */
+static void give_serial(struct plan *p, struct action *a, const struct seen *seen)
+{
+	int64_t known = MAX(a->old ? a->old->serial : 0, seen->serial);
+	char text[SERIAL_LEN + 1];
+	char *data;
+
+	a->serial = MAX(known + 1, known ? 0 : first_serial(p->now));
+	data = mem_dup(p->ctx, a->art.data, a->art.len);
+	(void)snprintf(text, sizeof(text), "%-10" PRId64, a->serial);
+	memcpy(data + a->art.serial_at, text, SERIAL_LEN);
+	a->art.data = data;
+}
+
+static void put_file(struct plan *p, enum action_op op, const struct artifact *want,
+		     const struct owned *old, const struct seen *seen, const char *reason)
+{
+	struct action *a = plan_add(p, op, STAGE_FILE, want, old, reason);
+
+	if (want->flags & ARTIFACT_SERIAL)
+		give_serial(p, a, seen);
+	if (seen->exists) {
+		a->before = seen->data;
+		a->before_len = seen->len;
+	}
+	a->post = content_digest(want->data, want->len, (want->flags & ARTIFACT_SERIAL) != 0,
+				 want->serial_at);
+}
+
+static int look(struct plan *p, const char *path, unsigned flags, struct seen *ret, struct err *err)
+{
+	int r = fs_stat(p->e->root, path, &ret->st, err);
+
+	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	ret->exists = true;
+	if (!S_ISREG(ret->st.st_mode))
+		return err_set(err, ERR_CONFLICT,
+			       "%s is there and is not a regular file; move it away first", path);
+	(void)flags;
+	return 0;
+}
+
+static int read_seen(struct plan *p, const char *path, unsigned flags, struct seen *s,
+		     struct err *err)
+{
+	return fs_read(p->ctx, p->e->root, path, FILE_MAX, flags & ARTIFACT_TENANT ? FS_NOLINKS : 0,
+		       &s->data, &s->len, err);
+}
+
+static bool owned_same(const struct artifact *want, const struct owned *old)
+{
+	struct digest d;
+
+	if (!old || old->mode != want->mode || old->flags != want->flags ||
+	    !same_text(old->owner, want->owner) || !same_text(old->group, want->group))
+		return false;
+	d = artifact_content_digest(want);
+	return digest_eq(&d, &old->digest);
+}
+
+static bool bookkeeping_same(const struct artifact *want, const struct owned *old)
+{
+	return strcmp(old->resource, want->resource) == 0 &&
+	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
+}
+
+static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct seen *seen)
+{
+	static const struct seen nothing;
+
+	if (old)
+		return 0; /* what became of it since is the tenant's business */
+	if (seen->exists)
+		plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp =
+			stamp_of(&seen->st);
+	else
+		put_file(p, ACTION_CREATE, want, old, &nothing, "new");
+	return 0;
+}
+
+static int file_gone(struct plan *p, const struct owned *old, struct err *err)
+{
+	struct seen seen = { .exists = false };
+	struct action *a;
+	struct digest live;
+	int r;
+
+	if (old->flags & ARTIFACT_ONCE) {
+		(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old, "no longer ours");
+		return 0;
+	}
+	r = look(p, old->path, old->flags, &seen, err);
+	if (r < 0)
+		return r;
+	if (!seen.exists) {
+		(void)plan_add(p, ACTION_FORGET, STAGE_FILE, NULL, old, "gone already");
+		return 0;
+	}
+	r = read_seen(p, old->path, old->flags, &seen, err);
+	if (r < 0)
+		return r;
+	live = content_digest(seen.data, seen.len, (old->flags & ARTIFACT_SERIAL) != 0,
+			      (size_t)old->serial_at);
+	a = plan_add(p, ACTION_DELETE, STAGE_FILE, NULL, old, "no longer wanted");
+	a->before = seen.data;
+	a->before_len = seen.len;
+	a->is_drift = !digest_eq(&live, &old->digest);
+	return 0;
+}
+
+static int compare_file(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
+{
+	struct seen seen = { .exists = false };
+	struct digest live;
+	struct digest wanted;
+	bool has_serial;
+	bool is_drift;
+	int r;
+
+	if (!want)
+		return file_gone(p, old, err);
+	r = look(p, want->path, want->flags, &seen, err);
+	if (r < 0)
+		return r;
+	if (want->flags & ARTIFACT_ONCE)
+		return compare_once(p, want, old, &seen);
+	if (!seen.exists) {
+		put_file(p, ACTION_CREATE, want, old, &seen, old ? "missing" : "new");
+		p->v[p->n - 1].is_drift = old != NULL;
+		return 0;
+	}
+	if (owned_same(want, old)) {
+		struct stamp now = stamp_of(&seen.st);
+
+		if (memcmp(&now, &old->stamp, sizeof(now)) == 0 && bookkeeping_same(want, old))
+			return 0;
+	}
+	r = read_seen(p, want->path, want->flags, &seen, err);
+	if (r < 0)
+		return r;
+	has_serial = (want->flags & ARTIFACT_SERIAL) != 0;
+	if (has_serial)
+		seen.serial = serial_in(seen.data, seen.len,
+					old ? (size_t)old->serial_at : want->serial_at);
+	live = content_digest(seen.data, seen.len, has_serial, want->serial_at);
+	wanted = artifact_content_digest(want);
+	if (digest_eq(&live, &wanted) && meta_same(p, want, &seen.st, err)) {
+		struct action *a =
+			plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "as wanted already");
+
+		a->stamp = stamp_of(&seen.st);
+		a->serial = has_serial ? serial_in(seen.data, seen.len, want->serial_at) : 0;
+		a->post = wanted;
+		return 0;
+	}
+	if (err->code)
+		return -(int)err->code;
+	if (!old && !is_private(want->path))
+		return foreign("file", want->path, err);
+	if (old)
+		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
+	is_drift = !old || !digest_eq(&live, &old->digest);
+	if (is_drift && old && p->report_drift && owned_same(want, old))
+		return err_set(err, ERR_CHECK,
+			       "%s was edited outside NovaCPX; drift_policy is report", want->path);
+	put_file(p, ACTION_UPDATE, want, old, &seen,
+		 is_drift                    ? "edited outside"
+		 : digest_eq(&live, &wanted) ? "owner or mode"
+					     : "changed");
+	p->v[p->n - 1].is_drift = is_drift;
+	return 0;
+}
+
+/* Folders */
+
+static int dir_gone(struct plan *p, const struct owned *old, struct err *err)
+{
+	struct stat st;
+	int r = fs_stat(p->e->root, old->path, &st, err);
+
+	if (r < 0 || (old->flags & (ARTIFACT_ONCE | ARTIFACT_DATA)) == ARTIFACT_ONCE) {
+		err_clear(err);
+		(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old,
+			       r < 0 ? "gone already" : "no longer ours");
+		return 0;
+	}
+	(void)plan_add(p, ACTION_DELETE, old->flags & ARTIFACT_DATA ? STAGE_TRASH : STAGE_WITHDRAW,
+		       NULL, old, "no longer wanted");
+	return 0;
+}
+
+static int compare_dir(struct plan *p, const struct artifact *want, const struct owned *old,
+		       struct err *err)
+{
+	struct stat st;
+	int r;
+
+	if (!want)
+		return dir_gone(p, old, err);
+	if (old && (want->flags & ARTIFACT_ONCE))
+		return 0;
+	r = fs_stat(p->e->root, want->path, &st, err);
+	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
+		err_clear(err);
+		(void)plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old, old ? "missing" : "new");
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_CONFLICT,
+			       "%s is there and is not a folder; move it away first", want->path);
+	if (meta_same(p, want, &st, err)) {
+		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags)
+			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
+		return 0;
+	}
+	if (err->code)
+		return -(int)err->code;
+	if (!old && (want->flags & ARTIFACT_ONCE)) {
+		(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
+		return 0;
+	}
+	if (!old && !is_private(want->path))
+		return foreign("folder", want->path, err);
+	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
+		old != NULL;
+	return 0;
+}
+
+/* Links */
+
+static int compare_link(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
+{
+	const char *path = want ? want->path : old->path;
+	struct action *a;
+	char *target = NULL;
+	int r = fs_readlink(p->ctx, p->e->root, path, &target, err);
+
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
+			       want ? (old ? "missing" : "new") : "gone already");
+		return 0;
+	}
+	if (r < 0)
+		return foreign("entry", path, err);
+	if (want && strcmp(target, want->data) == 0) {
+		if (!old)
+			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
+		return 0;
+	}
+	if (!old && !is_private(path))
+		return foreign("link", path, err);
+	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
+		     want ? "changed" : "no longer wanted");
+	a->before = target;
+	a->before_len = strlen(target);
+	return 0;
+}
+
+/* Users */
+
+static bool taken_uid(uint32_t id, void *arg)
+{
+	struct plan *p = arg;
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct err ignored = ERR_INIT;
+
+	if (sql_get(p->e->db, "SELECT 1 FROM trash WHERE uid=?", &st, &ignored) < 0)
+		return true;
+	sql_bind_int(st, 1, id);
+	return sql_step(st, &ignored) != 0; /* data in the trash still belongs to that number */
+}
+
+/* The number the user has, had (in the trash), or gets. */
+static int user_number(struct plan *p, const struct artifact *want, const struct owned *old,
+		       uint32_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r;
+
+	if (old && old->serial) {
+		*ret = (uint32_t)old->serial;
+		return 0;
+	}
+	r = sql_get(p->e->db,
+		    "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
+		    &st, err);
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, want->path);
+	r = sql_step(st, err);
+	if (r < 0)
+		return r;
+	*ret = r > 0 ? (uint32_t)sql_int(st, 0)
+		     : identity_uid_free(p->identities, (uint32_t)p->uid_min, (uint32_t)p->uid_max,
+					 taken_uid, p);
+	if (!*ret)
+		return err_set(err, ERR_DENIED,
+			       "no free user id between %" PRId64 " and %" PRId64
+			       " (settings uid_min, uid_max)",
+			       p->uid_min, p->uid_max);
+	return 0;
+}
+
+static bool user_same(const struct identity *is, const struct identity *want)
+{
+	return is->uid == want->uid && same_text(is->home, want->home) &&
+	       same_text(is->shell, want->shell) && same_text(is->gecos, want->gecos) &&
+	       (!want->hash || same_text(is->hash, want->hash)) &&
+	       (!is->hash || is->locked == want->locked);
+}
+
+static int compare_user(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
+{
+	struct identity is = { .name = NULL };
+	struct identity id;
+	struct action *a;
+	bool exists;
+	int r = plan_uid(p, "root", &(uid_t){ 0 }, err);
+
+	if (!p->identities)
+		r = identity_load(p->ctx, p->e->root, &p->identities, err);
+	if (r < 0)
+		return r;
+	exists = identity_find(p->identities, want ? want->path : old->path, &is);
+	if (!want) {
+		(void)plan_add(p, exists ? ACTION_DELETE : ACTION_FORGET, STAGE_TRASH, NULL, old,
+			       exists ? "no longer wanted" : "gone already");
+		p->v[p->n - 1].serial = old->serial;
+		return 0;
+	}
+	if (exists && !old)
+		return err_set(err, ERR_CONFLICT,
+			       "system user \"%s\" is there already and was not made by NovaCPX",
+			       want->path);
+	id = (struct identity){ .name = want->path,
+				.gecos = want->gecos,
+				.home = want->home,
+				.shell = want->shell,
+				.hash = want->hash,
+				.locked = (want->flags & ARTIFACT_LOCKED) != 0,
+				.today = p->now / 86400 };
+	r = user_number(p, want, old, &id.uid, err);
+	if (r < 0)
+		return r;
+	id.gid = id.uid;
+	if (exists && user_same(&is, &id)) {
+		if (!digest_eq(&old->digest, &want->digest))
+			plan_add(p, ACTION_RECORD, STAGE_IDENTITY, want, old, "as wanted already")
+				->serial = id.uid;
+		return 0;
+	}
+	r = identity_put(p->identities, &id, err); /* in memory: what follows can name the user */
+	if (r < 0)
+		return r;
+	a = plan_add(
+		p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
+		exists ? (digest_eq(&old->digest, &want->digest) ? "edited outside" : "changed")
+		: old  ? "missing"
+		       : "new");
+	a->is_drift = old && digest_eq(&old->digest, &want->digest);
+	a->serial = id.uid;
+	return 0;
+}
+
+/* Rows of keyed maps: path is "FILE:KEY" */
+
+static int row_value(struct plan *p, const char *path, char **ret, struct err *err)
+{
+	const char *colon = strchr(path, ':');
+	char *file;
+	void **slot;
+	struct map *map = NULL;
+	int r;
+
+	if (!colon)
+		return err_set(err, ERR_CORRUPT, "%s: not a row of a map", path);
+	file = mem_strn(p->ctx, path, (size_t)(colon - path));
+	*ret = NULL;
+	slot = strmap_slot(&p->maps, file);
+	if (!*slot) {
+		r = map_open(p->ctx, p->e->root, file, 0, &map, err);
+		if (r == -ERR_NOTFOUND) {
+			err_clear(err);
+			return 0;
+		}
+		if (r < 0)
+			return r;
+		*slot = map;
+	}
+	r = map_get(p->ctx, *slot, colon + 1, ret, err);
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	return r;
+}
+
+static int compare_row(struct plan *p, const struct artifact *want, const struct owned *old,
+		       struct err *err)
+{
+	char *value;
+	struct action *a;
+	int r = row_value(p, want ? want->path : old->path, &value, err);
+
+	if (r < 0)
+		return r;
+	if (want && value && strcmp(value, want->data) == 0) {
+		if (!old || !digest_eq(&old->digest, &want->digest))
+			(void)plan_add(p, ACTION_RECORD, STAGE_MAP, want, old, "as wanted already");
+		return 0;
+	}
+	if (!want && !value) {
+		(void)plan_add(p, ACTION_FORGET, STAGE_MAP, NULL, old, "gone already");
+		return 0;
+	}
+	a = plan_add(p,
+		     !want   ? ACTION_DELETE
+		     : value ? ACTION_UPDATE
+			     : ACTION_CREATE,
+		     STAGE_MAP, want, old,
+		     !want   ? "no longer wanted"
+		     : value ? "changed"
+		     : old   ? "missing"
+			     : "new");
+	a->before = value;
+	a->before_len = value ? strlen(value) : 0;
+	a->is_drift = want && old && digest_eq(&old->digest, &want->digest);
+	return 0;
+}
+
+/* Zones the name server serves: what it was told is kept in its own database, we keep it in the manifest. */
+static int compare_zone(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
+{
+	(void)err;
+	if (want && old && digest_eq(&want->digest, &old->digest))
+		return 0;
+	(void)plan_add(p,
+		       !want ? ACTION_DELETE
+		       : old ? ACTION_UPDATE
+			     : ACTION_CREATE,
+		       STAGE_ZONE, want, old,
+		       !want ? "no longer wanted"
+		       : old ? "changed"
+			     : "new");
+	return 0;
+}
+
+/* Blocks within files of the distribution */
+
+static int compare_block(struct plan *p, const struct artifact *want, const struct owned *old,
+			 struct err *err)
+{
+	const char *path = want ? want->path : old->path;
+	struct seen seen = { .exists = false };
+	struct action *a;
+	char *after = NULL;
+	size_t after_len = 0;
+	int r = look(p, path, 0, &seen, err);
+
+	if (r < 0)
+		return r;
+	if (!seen.exists && !want) {
+		(void)plan_add(p, ACTION_FORGET, STAGE_FILE, NULL, old, "gone already");
+		return 0;
+	}
+	if (!seen.exists)
+		return err_set(err, ERR_ABSENT, "%s is not there: is its package installed?", path);
+	r = read_seen(p, path, 0, &seen, err);
+	if (r >= 0)
+		r = block_edit(p->ctx, path, seen.data, want ? want->data : NULL,
+			       want ? want->anchor : NULL, &after, &after_len, err);
+	if (r < 0)
+		return r;
+	if (after_len == seen.len && memcmp(after, seen.data, seen.len) == 0) {
+		if (!want)
+			(void)plan_add(p, ACTION_FORGET, STAGE_FILE, NULL, old, "gone already");
+		else if (!old || !digest_eq(&old->digest, &want->digest))
+			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
+		return 0;
+	}
+	a = plan_add(p, want ? (old ? ACTION_UPDATE : ACTION_CREATE) : ACTION_DELETE, STAGE_FILE,
+		     want, old, want ? (old ? "changed" : "new") : "no longer wanted");
+	a->art.mode = seen.st.st_mode & 07777;
+	a->before = seen.data;
+	a->before_len = seen.len;
+	a->art.data = after; /* the whole file as it will be */
+	a->art.len = after_len;
+	a->post = digest_of(after, after_len);
+	return 0;
+}
+
+const struct provider providers[] = {
+	[ARTIFACT_USER] = { compare_user },   [ARTIFACT_DIR] = { compare_dir },
+	[ARTIFACT_FILE] = { compare_file },   [ARTIFACT_LINK] = { compare_link },
+	[ARTIFACT_BLOCK] = { compare_block }, [ARTIFACT_MAPROW] = { compare_row },
+	[ARTIFACT_ZONE] = { compare_zone },
+};

@@ -1,0 +1,22 @@
+/*
+ * Places that the mail renderers share: the maps of Postfix, Dovecot's files,
+ * where mail lies.
+ *
+ * The maps are .lmdb files that the engine edits row by row; neither they nor
+ * Dovecot's passwd files need a reload, so their artifacts have no service.
+ */
+#ifndef RENDERERS_MAIL_H
+#define RENDERERS_MAIL_H
+
+#define MAIL_MAPS    "/etc/postfix/novacpx"
+#define MAIL_DOVECOT "/etc/dovecot/novacpx"
+#define MAIL_STORE   "/var/vmail"
+#define MAIL_USER    "vmail"
+
+#define MAP_DOMAINS   MAIL_MAPS "/domains.lmdb"
+#define MAP_MAILBOXES MAIL_MAPS "/mailboxes.lmdb" /* every mailbox, suspended ones too */
+#define MAP_ALIASES   MAIL_MAPS "/aliases.lmdb"   /* address → where its mail goes */
+#define MAP_REFUSED   MAIL_MAPS "/refused.lmdb"   /* address → what the sender is told */
+#define MAP_SENDERS   MAIL_MAPS "/senders.lmdb"   /* address → logins that may send as it */
+
+#endif
