@@ -4,10 +4,8 @@
 
 #include "base/fs.h"
 #include "state/export.h"
+#include "tests/support/state_fix.h"
 #include "tests/support/testing.h"
-
-/* The support programs are linked one by one; this one is part of this program. */
-#include "tests/support/state_fix.c"
 
 /* Every kind, and values that are hard to write. */
 static const char rich[] =
