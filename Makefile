@@ -73,12 +73,83 @@ $(B)/$(1): $(B)/$(MAIN_$(1):.c=.o) $(LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(LIBS)
+SUPPORT := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+$(B)/tests/support.a: $(filter-out %/testing.o,$(SUPPORT))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(B)/tests/support.a $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -o $@
 
+.PHONY: everything
+everything: all $(UNIT)
+
 .PHONY: unit
-unit: $(UNIT) ## unit and golden tests
+unit: $(UNIT) ## unit and golden tests alone
 	prove -j2 $(if $(V),-v) -e '' $(UNIT)
+
+.PHONY: deps test
+deps: ## install the Debian packages needed to build (root)
+	tests/deps build
+
+test: ## install what the tests need and run them all (root)
+	tests/run
+
+# Fuzzing: every target over its corpus with the sanitizers; `make fuzz TARGET=doc SECONDS=60` searches on.
+
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support.a $(LIBS)
+	clang $(LDFLAGS) -fsanitize=fuzzer $^ $(PKG_LIBS) -o $@
+
+.PHONY: fuzz-corpus fuzz-corpus-run fuzz
+fuzz-corpus: ## run the fuzz targets over their corpora
+	+$(MAKE) -s VARIANT=fuzz fuzz-corpus-run
+
+fuzz-corpus-run: $(FUZZ)
+	@for f in $(FUZZ); do $$f -runs=0  tests/fuzz/corpus/$${f##*/} >$$f.log 2>&1 || { cat $$f.log; exit 1; }; done
+
+SECONDS ?= 60
+fuzz: ## search with one fuzz target: TARGET=doc SECONDS=60
+	+$(MAKE) -s VARIANT=fuzz build/fuzz-clang/tests/fuzz/$(TARGET)
+	mkdir -p build/fuzz-found/$(TARGET)
+	build/fuzz-clang/tests/fuzz/$(TARGET) -max_total_time=$(SECONDS) build/fuzz-found/$(TARGET) tests/fuzz/corpus/$(TARGET)
+
+# Lints
+
+.PHONY: layer-check pure-check hdr-check tidy cppcheck lint
+layer-check: ## who may include whom
+	tests/lint/layer-check
+
+pure-check: $(call obj_of,renderers) ## renderers have no file, clock, environment or process symbol
+	tests/lint/pure-check $(B)
+
+hdr-check: ## each header compiles alone
+	tests/lint/hdr-check $(CC) $(CPPFLAGS) $(CFLAGS) -- $(ALL_H)
+
+tidy: ## clang-tidy
+	clang-tidy --quiet $(filter-out tests/%,$(ALL_C)) -- -std=c17 $(CPPFLAGS)
+
+cppcheck: ## cppcheck
+	cppcheck --std=c11 --enable=warning,performance,portability --error-exitcode=1 --inline-suppr -q -I. \
+		--suppress=missingIncludeSystem $(LAYERS)
+
+lint: layer-check pure-check hdr-check format-check tidy cppcheck ## all of them
+
+# Installing on a server
+
+PREFIX ?= /usr
+DESTDIR ?=
+
+.PHONY: install
+install: ## install programs, manual page, completion and unit (DESTDIR=, PREFIX=/usr)
+	+$(MAKE) -s VARIANT=release
+	install -D -m 0755 build/release/novacpx $(DESTDIR)$(PREFIX)/bin/novacpx
+	install -D -m 0755 build/release/novacpxd $(DESTDIR)$(PREFIX)/sbin/novacpxd
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	build/release/novacpx man >$(DESTDIR)$(PREFIX)/share/man/man8/novacpx.8
+	build/release/novacpx completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/novacpx
+	install -D -m 0644 reconciler/novacpxd.service $(DESTDIR)/lib/systemd/system/novacpxd.service
 
 .PHONY: format format-check
 format: ## format the code

@@ -105,10 +105,10 @@ static int parse(struct cli *c, int argc, char **argv, const struct command **re
 	for (int i = 1; i < argc && r >= 0; i++) {
 		if (parse_global(c, argc, argv, &i))
 			continue;
-		if (!cmd && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0))
-			argv[i] = "help";
 		if (!cmd) {
-			cmd = find_command(argv[i], err);
+			bool help = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+
+			cmd = find_command(help ? "help" : argv[i], err);
 			r = cmd ? 0 : -(int)err->code;
 		} else if (argv[i][0] == '-' && argv[i][1]) {
 			r = parse_option(c, cmd, argc, argv, &i, err);

@@ -52,7 +52,6 @@ static void show_text(struct cli *c, const struct action *a)
 	struct buf out = BUF_ON(ctx);
 	const char *after =
 		a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE ? NULL : a->art.data;
-	struct err err = ERR_INIT;
 
 	if (a->art.type != ARTIFACT_FILE && a->art.type != ARTIFACT_BLOCK)
 		return;
@@ -62,7 +61,7 @@ static void show_text(struct cli *c, const struct action *a)
 	}
 	if (text_diff(&out, a->before ? a->art.path : "/dev/null", a->before ? a->before : "",
 		      a->before_len, after ? a->art.path : "/dev/null", after ? after : "",
-		      after ? a->art.len : 0, &err) < 0)
+		      after ? a->art.len : 0) < 0)
 		return;
 	for (const char *line = buf_str(&out); *line;) {
 		size_t len = strcspn(line, "\n");

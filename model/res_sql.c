@@ -216,6 +216,16 @@ static void read_list(const void *ctx, const struct field *f, void *res, const c
 	field_set_list(f, res, items, n);
 }
 
+void res_sql_take(const void *ctx, const struct field *f, void *res, const char *text, int64_t num)
+{
+	if (field_is_text(f))
+		field_set_text(f, res, mem_str(ctx, text));
+	else if (f->type == FIELD_LIST)
+		read_list(ctx, f, res, text);
+	else
+		field_set_int(f, res, text ? num : INT_UNSET);
+}
+
 static void read_field(const void *ctx, const struct field *f, void *res, struct stmt *st, int col)
 {
 	if (field_is_text(f))

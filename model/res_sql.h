@@ -26,6 +26,8 @@ const char *res_sql_key_expr(const void *ctx, const struct kind *k, const char *
 void res_sql_bind(const void *ctx, struct stmt *st,
 		  const void *res); /* as insert and update want it */
 void res_sql_bind_key(struct stmt *st, const void *res);
+/* A stored value (TEXT, or NUM for integers; TEXT NULL: unset) into a field. */
+void res_sql_take(const void *ctx, const struct field *f, void *res, const char *text, int64_t num);
 /* The row under ST as a new resource on CTX. */
 void *res_sql_read(const void *ctx, const struct kind *k, struct stmt *st);
 

@@ -128,6 +128,9 @@ int store_revert(struct store *s, int64_t undo, struct revision *rev, struct pro
 		 struct err *err) must_check;
 int store_rollback_to(struct store *s, int64_t to, struct revision *rev, struct problems *problems,
 		      struct err *err) must_check;
+/* Brings back what revision GONE deleted of ACCOUNT: the account and all that belonged to it. */
+int store_undelete(struct store *s, int64_t gone, const char *account, struct revision *rev,
+		   struct problems *problems, struct err *err) must_check;
 int store_commit(struct store *s, struct err *err) must_check;
 void store_rollback(struct store *s);
 

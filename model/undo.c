@@ -301,3 +301,114 @@ int store_rollback_to(struct store *s, int64_t to, struct revision *rev, struct 
 			       head);
 	return undo(s, head, to + 1, rev, problems, err);
 }
+
+/* Bringing one account back */
+
+static void *resource_of(struct undo *u, const struct kind *k, sqlite3_changeset_iter *it)
+{
+	struct res *res = res_new(u->a.ctx, k);
+	sqlite3_value *v = NULL;
+	int col = COL_REV + 2; /* behind id, rev, created */
+
+	(void)sqlite3changeset_old(it, COL_ID, &v);
+	res->id = v ? sqlite3_value_int64(v) : 0;
+	FIELD_FOREACH(f, k) {
+		if (f->type == FIELD_SECRET)
+			continue;
+		v = NULL;
+		(void)sqlite3changeset_old(it, col++, &v);
+		res_sql_take(u->a.ctx, f, res,
+			     v && sqlite3_value_type(v) != SQLITE_NULL
+				     ? (const char *)sqlite3_value_text(v)
+				     : NULL,
+			     v ? sqlite3_value_int64(v) : 0);
+	}
+	return res;
+}
+
+static bool is_of_account(struct undo *u, const struct kind *k, const void *res,
+			  const char *account)
+{
+	const struct field *parent = kind_parent(k);
+
+	if (k == &kind_account)
+		return strcmp(((const struct account *)res)->username, account) == 0;
+	if (!parent)
+		return false;
+	if (parent->ref == &kind_account)
+		return strcmp(field_text(parent, res), account) == 0;
+	return strmap_find(&u->rows, mem_fmt(u->a.ctx, "%s/%s", parent->ref->name,
+					     field_text(parent, res))) != NULL;
+}
+
+/* All deleted resources of kind K that are the account's, written again. */
+static int undelete_kind(struct undo *u, const struct kind *k, const char *account, void *changeset,
+			 int len, struct err *err)
+{
+	sqlite3_changeset_iter *it = NULL;
+	int r = 0;
+
+	if (sqlite3changeset_start(&it, len, changeset) != SQLITE_OK)
+		return err_set(err, ERR_CORRUPT, "revision %" PRId64 ": unreadable changeset",
+			       u->revision);
+	while (r >= 0 && sqlite3changeset_next(it) == SQLITE_ROW) {
+		const char *table;
+		int columns;
+		int op;
+		int indirect;
+		void *res;
+		void *there;
+
+		(void)sqlite3changeset_op(it, &table, &columns, &op, &indirect);
+		if (op != SQLITE_DELETE || strcmp(table, k->name) != 0)
+			continue;
+		res = resource_of(u, k, it);
+		if (!is_of_account(u, k, res, account))
+			continue;
+		if (store_get(u->a.ctx, u->a.s, k, res_key(u->a.ctx, res), &there, err) >= 0) {
+			problem_add(u->a.problems, 0, ERR_CONFLICT, res_name(u->a.ctx, res), NULL,
+				    "was made again since");
+			continue;
+		}
+		err_clear(err);
+		r = apply_write(&u->a, res, NULL, err);
+		*strmap_slot(&u->rows, res_name(u->a.ctx, res)) = res;
+		if (r >= 0)
+			touched_add(&u->a, k, NULL, res, 0);
+	}
+	(void)sqlite3changeset_finalize(it);
+	return r;
+}
+
+int store_undelete(struct store *s, int64_t gone, const char *account, struct revision *rev,
+		   struct problems *problems, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "undelete");
+	struct undo u = {
+		.a = { .s = s, .ctx = ctx, .rev = rev, .problems = problems, .restores = true },
+		.revision = gone,
+		.rows = STRMAP_ON(ctx)
+	};
+	void *inverse = NULL;
+	void *changeset = NULL;
+	int len = 0;
+	int r = apply_begin(&u.a, err);
+
+	if (r < 0)
+		return r;
+	r = load_changeset(&u, &inverse, &len, err);
+	if (r >= 0 && sqlite3changeset_invert(len, inverse, &len, &changeset) != SQLITE_OK)
+		r = err_set(err, ERR_CORRUPT, "revision %" PRId64 ": its changeset cannot be read",
+			    gone);
+	KIND_FOREACH(k) {
+		if (r >= 0)
+			r = undelete_kind(&u, k, account, changeset, len, err);
+	}
+	sqlite3_free(inverse);
+	sqlite3_free(changeset);
+	if (r < 0) {
+		apply_abort(&u.a);
+		return r;
+	}
+	return apply_finish(&u.a, err);
+}

@@ -36,7 +36,8 @@ static bool is_registered_now(const struct plan *p, const char *zone)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct action *a = &p->v[i];
 
-		if (a->stage == STAGE_ZONE && is_live(a) && strcmp(a->art.path, zone) == 0)
+		if (a->stage == STAGE_ZONE && a->op != ACTION_RECORD &&
+		    strcmp(a->art.path, zone) == 0)
 			return true;
 	}
 	return false;

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "state/export.h"
+
 struct batch {
 	void *ctx;
 	struct history_change *v;
@@ -100,5 +102,114 @@ int archive_live(struct plan *p, struct err *err)
 	if (r >= 0)
 		r = commit(p, &made, rev.actor,
 			   mem_fmt(ctx, "Applied revision %" PRId64 "\n", p->rev), err);
+	return r;
+}
+
+/* Wanted state */
+
+struct export_batch {
+	struct batch b;
+	struct export_options o;
+	struct strmap pieces; /* path → struct export_piece */
+	struct buf message;
+	int64_t last; /* revision the message told last */
+};
+
+static int add_file(const char *path, const struct buf *text, void *arg, struct err *err)
+{
+	struct export_batch *x = arg;
+
+	(void)err;
+	add(&x->b, mem_str(x->b.ctx, path), mem_dup(x->b.ctx, buf_str(text), text->len), text->len);
+	return 0;
+}
+
+static int note_piece(const struct change_row *row, void *arg, struct err *err)
+{
+	struct export_batch *x = arg;
+	const struct kind *k = kind_find(row->kind);
+	struct export_piece *piece = mem_new(x->b.ctx, struct export_piece);
+
+	(void)err;
+	if (!k)
+		return 0;
+	*piece = export_piece_of(k, mem_str(x->b.ctx, row->key), mem_str(x->b.ctx, row->account),
+				 mem_str(x->b.ctx, row->scope));
+	*strmap_slot(&x->pieces, export_piece_path(x->b.ctx, piece)) = piece;
+	return 0;
+}
+
+static int add_pieces(struct export_batch *x, int64_t from, int64_t to, struct err *err)
+{
+	int r = store_changes(x->o.store, from, to, note_piece, x, err);
+
+	for (size_t i = 0; i < x->pieces.n && r >= 0; i++) {
+		struct buf text = BUF_ON(x->b.ctx);
+
+		r = export_piece_text(&text, &x->o, x->pieces.entries[i].value, err);
+		if (r >= 0)
+			add(&x->b, x->pieces.entries[i].key, r > 0 ? buf_str(&text) : NULL,
+			    text.len);
+	}
+	return r < 0 ? r : 0;
+}
+
+static void tell(struct export_batch *x, const struct revision *rev)
+{
+	buf_printf(&x->message, "Revision %" PRId64 ": %s (%" PRId64 " resource%s, %s)\n", rev->rev,
+		   rev->message ? rev->message : rev->source, rev->changes,
+		   rev->changes == 1 ? "" : "s", rev->actor);
+}
+
+static int export_commit(struct engine *e, struct export_batch *x, const struct revision *head,
+			 struct err *err)
+{
+	char oid[HISTORY_OID_LEN + 1];
+	struct history_meta meta = { .author = head->actor,
+				     .email = "engine@novacpx.invalid",
+				     .time = head->time,
+				     .message = buf_str(&x->message),
+				     .revision = head->rev,
+				     .source = head->source };
+	int r = history_commit(e->history, "main", x->b.v, x->b.n, &meta, oid, err);
+
+	return r < 0 ? r : cursor_set(e->db, "exported", head->rev, err);
+}
+
+int archive_desired(struct engine *e, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "export");
+	struct export_batch x = { .b = { .ctx = ctx },
+				  .o = { .store = e->store },
+				  .pieces = STRMAP_ON(ctx),
+				  .message = BUF_ON(ctx) };
+	struct revision head = { .rev = 0 };
+	char oid[HISTORY_OID_LEN + 1];
+	char *key;
+	int64_t from = 0;
+	int r = cursor_get(e->db, "exported", &from, err);
+
+	if (r >= 0)
+		r = store_head(e->store, &head.rev, err);
+	if (r < 0 || head.rev <= from)
+		return r;
+	if (history_head(e->history, "main", oid, err) == -ERR_NOTFOUND) {
+		err_clear(err);
+		from = 0; /* a new repository gets everything */
+	}
+	r = engine_node_key(ctx, e, &key, &x.o.node_key_len, err);
+	if (r < 0)
+		return r;
+	x.o.node_key = key;
+	r = from == 0 ? export_tree(&x.o, add_file, &x, err) : add_pieces(&x, from, head.rev, err);
+	for (int64_t rev = MAX(from + 1, head.rev - 20); r >= 0 && rev <= head.rev; rev++) {
+		r = store_revision(ctx, e->store, rev, &head, err);
+		if (r >= 0)
+			tell(&x, &head);
+	}
+	if (r >= 0)
+		r = export_commit(e, &x, &head, err);
+	if (r >= 0 && history_loose_count(e->history, err) > HISTORY_PACK_AT)
+		r = history_pack(e->history, err) < 0 ? -(int)err->code : 0;
 	return r;
 }

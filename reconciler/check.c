@@ -36,14 +36,30 @@ static const struct {
 	{ "nginx", "/etc/nginx/novacpx/sites" },
 };
 
-static const char *const trees[] = { "/etc", "/var/lib/bind", "/var/lib/novacpx",
-				     "/var/log/novacpx" };
+static const char *const trees[] = { "/etc", "/var/lib", "/var/log" };
 
 static bool is_staged(const struct action *a)
 {
 	if (a->is_dropped || (a->art.type != ARTIFACT_FILE && a->art.type != ARTIFACT_BLOCK))
 		return false;
 	return a->op == ACTION_CREATE || a->op == ACTION_UPDATE || a->op == ACTION_DELETE;
+}
+
+static bool is_beneath(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+/* Homes and mail are no validator's business. */
+static bool is_in_trees(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(trees); i++) {
+		if (is_beneath(path, trees[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool is_of(const struct check *c, const struct action *a)
@@ -114,7 +130,7 @@ static int restage(struct check *c, struct err *err)
 	for (size_t i = 0; i < c->p->n && r >= 0; i++) {
 		const struct action *a = &c->p->v[i];
 
-		if (counts(c, a) && a->op != ACTION_DELETE)
+		if (counts(c, a) && a->op != ACTION_DELETE && is_in_trees(a->art.path))
 			r = stage_one(c, a, err);
 	}
 	if (r >= 0 && c->p->identities && identity_is_dirty(c->p->identities))
@@ -136,13 +152,12 @@ static void unstage(struct check *c)
 static const char *const *removed_in(struct check *c, const char *dir)
 {
 	struct ptrs list = { 0 };
-	size_t len = strlen(dir);
 
 	for (size_t i = 0; i < c->p->n; i++) {
 		const struct action *a = &c->p->v[i];
 
 		if (counts(c, a) && a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE &&
-		    strncmp(a->art.path, dir, len) == 0 && a->art.path[len] == '/')
+		    is_beneath(a->art.path, dir))
 			ptrs_add(c->ctx, &list, a->art.path);
 	}
 	ptrs_add(c->ctx, &list, NULL);
@@ -152,13 +167,12 @@ static const char *const *removed_in(struct check *c, const char *dir)
 /* Whether the whole future has to be parsed, or what changed is enough. */
 static bool needs_whole(const struct check *c, const char *dir)
 {
-	size_t len = strlen(dir);
-
 	for (size_t i = 0; i < c->p->n; i++) {
 		const struct action *a = &c->p->v[i];
 
-		if (is_of(c, a) && counts(c, a) && (strncmp(a->art.path, dir, len) != 0) &&
-		    strncmp(a->art.path, "/etc/novacpx/ssl/", 17) != 0)
+		if (is_of(c, a) && counts(c, a) && is_in_trees(a->art.path) &&
+		    !is_beneath(a->art.path, dir) && !is_beneath(a->art.path, "/etc/novacpx/ssl") &&
+		    !(a->art.flags & ARTIFACT_ONCE))
 			return true; /* something that all of them share */
 	}
 	return false;

@@ -485,10 +485,11 @@ static int set_up(const struct checkns *ns, struct err *err)
 	root = is_sandbox ? build_root(ns->root_path, err) : fs_root_open("/", err);
 	if (root < 0)
 		return root;
-	for (size_t i = 0; i < ns->n_scratch && r == 0; i++)
-		r = mount_scratch(root, &ns->scratch[i], err);
+	/* overlays first: a scratch folder then has the sub-folders of the staged future too */
 	for (size_t i = 0; i < ns->n_overlays && r == 0; i++)
 		r = mount_overlay(root, &ns->overlays[i], staged[i], err);
+	for (size_t i = 0; i < ns->n_scratch && r == 0; i++)
+		r = mount_scratch(root, &ns->scratch[i], err);
 	if (r == 0)
 		r = freeze(root, ns, err);
 	if (r == 0)

@@ -378,10 +378,12 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 		(void)fault_point("files");
 		if (r >= 0)
 			r = act_maps(p, err);
-		if (r >= 0)
-			r = act_zones(p, err);
 		if (r >= 0) {
-			reload_services(p, x);
+			reload_services(
+				p, x); /* before zones: named must have learned to take new ones */
+			r = act_zones(p, err);
+		}
+		if (r >= 0) {
 			run_folders(p, STAGE_WITHDRAW);
 			run_trash(p);
 		}

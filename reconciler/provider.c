@@ -403,7 +403,8 @@ static bool user_same(const struct identity *is, const struct identity *want)
 {
 	return is->uid == want->uid && same_text(is->home, want->home) &&
 	       same_text(is->shell, want->shell) && same_text(is->gecos, want->gecos) &&
-	       (!want->hash || same_text(is->hash, want->hash)) && is->locked == want->locked;
+	       (!want->hash || same_text(is->hash, want->hash)) &&
+	       (!is->hash || is->locked == want->locked);
 }
 
 static int compare_user(struct plan *p, const struct artifact *want, const struct owned *old,

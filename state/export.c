@@ -55,20 +55,22 @@ static bool is_map_key(const struct kind *k, const struct field *f)
 
 static void put_secret(struct exporter *e, const struct field *f, const char *text)
 {
-	char hex[DIGEST_HEX_LEN + 1];
+	static const char prefix[] = "hmac-";
+	char hex[sizeof(prefix) + DIGEST_HEX_LEN];
 
 	yamlw_map(&e->w);
 	if (e->o->with_secrets) {
 		yamlw_key(&e->w, f->canon == canon_pem ? "pem" : "hash");
 		yamlw_string(&e->w, text);
 	} else {
-		struct digest d = digest_keyed(e->o->node_key, e->o->node_key_len, text,
-					       strlen(text));
+		struct digest d =
+			digest_keyed(e->o->node_key, e->o->node_key_len, text, strlen(text));
 
-		digest_hex(&d, hex);
-		hex[DIGEST_SHOWN] = '\0';
+		memcpy(hex, prefix, sizeof(prefix));
+		digest_hex(&d, hex + strlen(prefix));
+		hex[strlen(prefix) + DIGEST_SHOWN] = '\0';
 		yamlw_key(&e->w, "digest");
-		yamlw_string(&e->w, mem_fmt(e->w.out->ctx, "hmac-%s", hex));
+		yamlw_string(&e->w, hex);
 	}
 	yamlw_end(&e->w);
 }

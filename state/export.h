@@ -44,8 +44,8 @@ int export_tree(const struct export_options *o, export_file_fn *fn, void *arg,
 /* One file of the tree. Two pieces of equal path are the same file. */
 struct export_piece {
 	const struct kind *kind; /* whose resource, or resources, the file holds */
-	const char *key;	 /* NULL: all of the kind */
-	const char *account;	 /* NULL: a kind of the server */
+	const char *key;         /* NULL: all of the kind */
+	const char *account;     /* NULL: a kind of the server */
 };
 
 /* In which file a resource stands: from a change row of the store. May point into the arguments. */

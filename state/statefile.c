@@ -3,7 +3,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "state/statefile_internal.h"
+
+enum {
+	NAMES_MAX = 1000 /* candidates for a hint */
+};
 
 bool kind_has_children(const struct kind *k)
 {
@@ -106,14 +111,11 @@ static void add_unplaced(struct statefile *sf, const struct problem *p)
 	sf->docs[sf->n_docs++] = (struct statefile_doc){ .doc = doc };
 }
 
-static struct spot place_of(const struct statefile *sf, const struct statefile_item *item,
-			    const char *field)
+static struct spot place_of(const struct statefile_item *item, const char *field)
 {
 	const struct field *f = field ? kind_field(item->kind, field) : NULL;
 	const struct node *value = field ? doc_get(item->node, field) : NULL;
 
-	if (f && (f->flags & FIELD_PARENT) && item->parent >= 0)
-		return (struct spot){ .node = sf->items[item->parent].node, .on_key = true };
 	if (value)
 		return (struct spot){ .node = value };
 	if (f && f == kind_single_field(item->kind))
@@ -121,25 +123,79 @@ static struct spot place_of(const struct statefile *sf, const struct statefile_i
 	return (struct spot){ .node = item->node, .on_key = true };
 }
 
+/* A reference to nothing: perhaps another resource of the files was meant. */
+static void hint_reference(const struct statefile *sf, const struct statefile_item *item,
+			   const struct field *f, const char *text)
+{
+	const char *names[NAMES_MAX];
+	const char *best;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sf->n_items && n < NAMES_MAX; i++) {
+		if (sf->items[i].kind == f->ref)
+			names[n++] = sf->items[i].name + strlen(f->ref->name) + 1;
+	}
+	best = nearest(text, names, n);
+	if (best && strcmp(best, text) != 0)
+		doc_problem_hint(item->doc, "did you mean \"%s\"?", best);
+}
+
+static void add_placed(const struct statefile *sf, const struct statefile_item *item,
+		       const struct problem *p)
+{
+	const struct field *f = p->field ? kind_field(item->kind, p->field) : NULL;
+	struct spot spot = place_of(item, p->field);
+
+	doc_problem_add(item->doc, spot.node, spot.on_key, "%s", p->msg);
+	if (f && f->type == FIELD_REF && spot.node->type == NODE_STRING)
+		hint_reference(sf, item, f, spot.node->text);
+	if (f && (f->flags & FIELD_PARENT))
+		doc_problem_hint(item->doc, "it belongs to another %s now", f->ref->name);
+}
+
 void statefile_add_problems(struct statefile *sf, const struct changeset *cs,
 			    const struct problems *problems)
 {
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct problem *p = &problems->v[i];
-		const struct statefile_item *item;
-		struct spot spot;
 		int where = p->change < cs->n ? cs->v[p->change].where : -1;
 
 		if (where < 0 || (size_t)where >= sf->n_items) {
 			add_unplaced(sf, p);
 			continue;
 		}
-		item = &sf->items[where];
-		spot = place_of(sf, item, p->field);
-		doc_problem_add(item->doc, spot.node, spot.on_key, "%s", p->msg);
+		add_placed(sf, &sf->items[where], p);
 	}
 	for (size_t i = 0; i < sf->n_docs; i++)
 		statefile_mask(sf->docs[i].doc);
+}
+
+/* The same fault at many places is told once: an anchor, a word for a boolean. */
+static bool was_told(const struct doc *doc, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (strcmp(doc->problems[k].message, doc->problems[i].message) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void render(struct buf *out, const struct doc *doc, size_t i, unsigned flags)
+{
+	size_t again = 0;
+	int line = 0;
+
+	doc_error_render(out, doc->file, doc->source, &doc->problems[i], flags);
+	for (size_t k = i + 1; k < doc->n_problems; k++) {
+		if (strcmp(doc->problems[k].message, doc->problems[i].message) != 0)
+			continue;
+		again++;
+		line = line ? line : doc->problems[k].line;
+	}
+	if (again)
+		buf_printf(out, "      = the same at %zu more place%s, next on line %d\n", again,
+			   again == 1 ? "" : "s", line);
+	buf_putc(out, '\n');
 }
 
 void statefile_render_problems(struct buf *out, struct statefile *sf, unsigned flags)
@@ -153,8 +209,8 @@ void statefile_render_problems(struct buf *out, struct statefile *sf, unsigned f
 		if (doc_problems_err(doc, ERR_INVALID, NULL) == 0) /* sorts them */
 			continue;
 		for (size_t p = 0; p < doc->n_problems; p++) {
-			doc_error_render(out, doc->file, doc->source, &doc->problems[p], flags);
-			buf_putc(out, '\n');
+			if (!was_told(doc, p))
+				render(out, doc, p, flags);
 		}
 		dropped += doc->n_dropped;
 	}

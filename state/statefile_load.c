@@ -74,8 +74,8 @@ static void read_one(struct loader *l, const char *path, const char *name)
 	if (++l->files > STATEFILE_FILES_MAX)
 		r = err_set(&err, ERR_TOOBIG, "more than %d state files", STATEFILE_FILES_MAX);
 	else
-		r = fs_read(tmp, l->in->root_fd, path, MIN(left, (size_t)DOC_FILE_MAX), 0,
-			    &data, &len, &err);
+		r = fs_read(tmp, l->in->root_fd, path, MIN(left, (size_t)DOC_FILE_MAX), 0, &data,
+			    &len, &err);
 	if (r == -ERR_TOOBIG && left < DOC_FILE_MAX)
 		(void)err_set(&err, ERR_TOOBIG, "the state files together are over %d MiB",
 			      STATEFILE_BYTES_MAX >> 20);

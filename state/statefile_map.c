@@ -11,7 +11,8 @@
 #include "state/statefile_internal.h"
 
 enum {
-	WORDS_MAX = 96 /* sections and fields that one place takes */
+	WORDS_MAX = 96, /* sections and fields that one place takes */
+	BEGINNING_MIN = 3
 };
 
 static const char delete_word[] = "delete";
@@ -20,9 +21,9 @@ static const char version_word[] = "novacpx";
 /* Where a resource is described. */
 struct place {
 	const struct kind *kind;
-	int parent;		 /* item, or -1 */
-	const char *parent_key;	 /* NULL at the top */
-	const char *key;	 /* from the map; NULL: a list's item, or no own key */
+	int parent;             /* item, or -1 */
+	const char *parent_key; /* NULL at the top */
+	const char *key;        /* from the map; NULL: a list's item, or no own key */
 	const struct node *node;
 	bool is_sound; /* the names above are right, so rules can look at this one */
 };
@@ -32,7 +33,7 @@ struct draft {
 	struct place at;
 	struct change change;
 	size_t problems; /* of the mapper, before */
-	bool has_name;	 /* its keys from the map are right */
+	bool has_name;   /* its keys from the map are right */
 	bool is_described;
 };
 
@@ -152,6 +153,12 @@ static void unknown_word(struct mapper *m, const struct kind *k, const char *wor
 			 const struct node *value, const struct words *allowed)
 {
 	const char *best = nearest(word, allowed->v, allowed->n);
+
+	for (size_t i = 0; i < allowed->n && !best; i++) { /* quota: quota_mb */
+		if (strlen(word) >= BEGINNING_MIN &&
+		    strncmp(allowed->v[i], word, strlen(word)) == 0)
+			best = allowed->v[i];
+	}
 
 	mapper_problem(m, (struct spot){ .node = value, .on_key = true },
 		       k ? "unknown field %s of %s %s" : "unknown section %s", text_quoted(word).s,
@@ -319,6 +326,15 @@ static void start(struct mapper *m, struct draft *d, const struct place *at)
 	d->has_name = at->is_sound && m->n_problems == d->problems;
 }
 
+static bool has_required(const struct kind *k, const void *res)
+{
+	FIELD_FOREACH(f, k) {
+		if ((f->flags & FIELD_REQUIRED) && !field_is_set(f, res))
+			return false;
+	}
+	return true;
+}
+
 /* Rules of this resource alone, which the store would apply as well; here they get their place. */
 static void *canonical_form(struct mapper *m, const struct draft *d, bool is_whole)
 {
@@ -330,7 +346,8 @@ static void *canonical_form(struct mapper *m, const struct draft *d, bool is_who
 	int r = 0;
 
 	FIELD_FOREACH(f, k) {
-		bool is_needed = (f->flags & FIELD_KEY) || (is_whole && (f->flags & FIELD_REQUIRED));
+		bool is_needed =
+			(f->flags & FIELD_KEY) || (is_whole && (f->flags & FIELD_REQUIRED));
 
 		if (m->n_problems > d->problems || !is_needed || field_is_set(f, res))
 			continue;
@@ -338,7 +355,7 @@ static void *canonical_form(struct mapper *m, const struct draft *d, bool is_who
 	}
 	if (m->n_problems > d->problems || !d->at.is_sound)
 		return NULL;
-	if (k->derive)
+	if (k->derive && has_required(k, res))
 		r = k->derive(m->puts.ctx, res, &err);
 	if (r >= 0 && is_whole && k->check)
 		r = k->check(m->puts.ctx, res, &err);
@@ -388,7 +405,8 @@ static void finish_put(struct mapper *m, struct draft *d)
 	int item = d->at.parent;
 	const char *key = "";
 
-	if (!res && is_parent && d->has_name) /* with a wrong field, too: what stands below has a name */
+	if (!res && is_parent &&
+	    d->has_name) /* with a wrong field, too: what stands below has a name */
 		res = d->change.res;
 	if (res && d->has_name) {
 		item = register_item(m, d, res, false);
@@ -402,6 +420,13 @@ static void map_direct(struct mapper *m, const struct place *at, const struct fi
 {
 	struct draft d;
 
+	if (at->node->type == NODE_MAP || at->node->type == NODE_LIST) {
+		mapper_problem(m, (struct spot){ .node = at->node, .on_key = true },
+			       "found %s, but %s %s is written NAME: %s",
+			       doc_type_name(at->node->type), article(at->kind->name),
+			       at->kind->name, f->name);
+		return;
+	}
 	start(m, &d, at);
 	d.is_described = true;
 	(void)mapper_field(m, &d.change, f, at->node);
@@ -413,6 +438,28 @@ static bool is_section_of(const struct kind *parent, const char *word)
 	KIND_FOREACH(k) {
 		if (parent_kind(k) == parent && strcmp(k->section, word) == 0)
 			return true;
+	}
+	return false;
+}
+
+/*
+ * A section without content: where it is a slip of indentation, all that follows in NODE was meant
+ * to be elsewhere, and one problem says enough.
+ */
+static bool has_empty_section(struct mapper *m, const struct kind *parent, const struct node *node)
+{
+	for (size_t i = 0; i < node->n; i++) {
+		const struct member *member = &node->members[i];
+
+		if (member->value->type != NODE_NULL || !is_section_of(parent, member->key))
+			continue;
+		if (*member->value->text && kind_own_keys(kind_find(member->key)) == 0)
+			continue; /* php: ~ deletes */
+		mapper_problem(m, (struct spot){ .node = member->value, .on_key = true },
+			       "the section \"%s\" is empty", member->key);
+		mapper_hint(m, "remove it, or indent the lines below it more; what is to go is "
+			       "deleted one by one");
+		return true;
 	}
 	return false;
 }
@@ -481,7 +528,7 @@ static void map_resource(struct mapper *m, const struct place *at)
 			       "found %s, but %s %s is a map of its fields",
 			       doc_type_name(at->node->type), article(at->kind->name),
 			       at->kind->name);
-	} else {
+	} else if (!has_empty_section(m, at->kind, at->node)) {
 		start(m, &d, at);
 		if (map_fields(m, &d))
 			finish_delete(m, &d);
@@ -496,13 +543,6 @@ static void wrong_section(struct mapper *m, const struct kind *k, const struct n
 {
 	bool is_list = kind_own_keys(k) > 1;
 
-	if (node->type == NODE_NULL) {
-		mapper_problem(m, (struct spot){ .node = node, .on_key = true },
-			       "the section \"%s\" is empty", k->section);
-		mapper_hint(m, "remove it, or indent the lines below it more; what is to go is "
-			       "deleted one by one");
-		return;
-	}
 	mapper_problem(m, (struct spot){ .node = node, .on_key = !node->len },
 		       "found %s, but the section \"%s\" is %s", doc_type_name(node->type),
 		       k->section, is_list ? "a list" : "a map by name");
@@ -529,6 +569,8 @@ static void map_section(struct mapper *m, struct place at)
 		at.key = keys > 1 ? NULL : node->members[i].key;
 		at.node = keys > 1 ? node->items[i] : node->members[i].value;
 		map_resource(m, &at);
+		if (at.key && at.node->type == NODE_NULL && !*at.node->text)
+			return; /* as with an empty section */
 	}
 }
 
@@ -574,6 +616,8 @@ void statefile_map(struct mapper *m, const struct statefile_doc *at, bool is_fir
 	add_word(&words, version_word);
 	add_sections(&words, NULL);
 	check_version(m, root, is_first);
+	if (has_empty_section(m, NULL, root))
+		return;
 	for (size_t i = 0; i < root->n; i++) {
 		const char *word = root->members[i].key;
 

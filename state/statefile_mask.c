@@ -24,7 +24,8 @@ struct range {
 struct mask {
 	const struct doc *doc;
 	void *tmp;
-	const char *words[SECRET_WORDS_MAX]; /* names of secret fields, and what people mean by them */
+	const char
+		*words[SECRET_WORDS_MAX]; /* names of secret fields, and what people mean by them */
 	size_t n_words;
 	struct range *ranges;
 	size_t n, cap;

@@ -10,7 +10,7 @@ struct walk {
 	struct statefile *sf;
 	struct store *store;
 	struct changeset *deletes; /* NULL: only count */
-	struct strmap gone;	   /* parents that go, and their children with them */
+	struct strmap gone;        /* parents that go, and their children with them */
 	int64_t n;
 };
 

@@ -112,7 +112,8 @@ static bool put_content(struct secret *s, const char *text)
 static bool from_hash(struct secret *s)
 {
 	if (is_key(s->f))
-		return refuse(s, "a key has no hash; write {file: PATH}, {env: NAME} or {pem: TEXT}");
+		return refuse(s,
+			      "a key has no hash; write {file: PATH}, {env: NAME} or {pem: TEXT}");
 	return put(s, s->node->text);
 }
 
@@ -189,8 +190,8 @@ static const char *whole_path(struct secret *s)
 static int read_private(const void *ctx, struct secret *s, const char *path, char **ret_data,
 			size_t *ret_len, struct err *err)
 {
-	cleanup_(fd_close) int fd = fs_open(s->m->in->root_fd, path,
-					    O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, 0, err);
+	cleanup_(fd_close) int fd =
+		fs_open(s->m->in->root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, 0, err);
 	struct stat st;
 
 	if (fd < 0)
@@ -237,7 +238,7 @@ static const struct {
 	const char *name;
 	secret_fn *fn;
 } forms[] = {
-	{ "hash", from_hash }, { "file", from_file },	  { "env", from_env },
+	{ "hash", from_hash }, { "file", from_file },     { "env", from_env },
 	{ "pem", from_pem },   { "digest", from_digest },
 };
 
@@ -245,12 +246,13 @@ static void wrong_form(struct mapper *m, const struct field *f, const struct nod
 {
 	bool is_line = node->line == node->key_line;
 
-	mapper_problem(m, (struct spot){ .node = node, .on_key = !is_line },
-		       is_key(f) ? "%s: write {file: PATH}, {env: NAME} or {pem: TEXT}; a key does "
-				   "not stand here as it is"
-				 : "%s: write {hash: TEXT}, {file: PATH} or {env: NAME}; passwords in "
-				   "clear do not belong in state files",
-		       f->name);
+	mapper_problem(
+		m, (struct spot){ .node = node, .on_key = !is_line },
+		is_key(f) ? "%s: write {file: PATH}, {env: NAME} or {pem: TEXT}; a key does "
+			    "not stand here as it is"
+			  : "%s: write {hash: TEXT}, {file: PATH} or {env: NAME}; passwords in "
+			    "clear do not belong in state files",
+		f->name);
 	if (node->type == NODE_NULL)
 		mapper_hint(m, "leave the field out to keep what is stored");
 }

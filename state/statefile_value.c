@@ -29,10 +29,9 @@ static void wrong_type(struct mapper *m, const struct field *f, const struct nod
 	else
 		mapper_problem(m, spot, "%s: found %s, allowed is %s", f->name,
 			       doc_type_name(node->type), field_allowed(m->sf, f));
-	if (node->type == NODE_STRING && f->type == FIELD_INT)
-		mapper_hint(m, "write the number without quotes");
-	if (f->type == FIELD_BOOL)
-		mapper_hint(m, "write true or false without quotes");
+	if (node->type == NODE_STRING && (f->type == FIELD_INT || f->type == FIELD_BOOL))
+		mapper_hint(m, node->plain ? "write the %s alone" : "write the %s without quotes",
+			    f->type == FIELD_INT ? "number" : "word");
 	if (f->type == FIELD_LIST && is_scalar(node))
 		mapper_hint(m, "write [%s] for a list of one", text_quoted(node->text).s);
 }
@@ -73,8 +72,8 @@ void mapper_refused(struct mapper *m, const struct field *f, const struct node *
 		hint_choice(m, f, node);
 }
 
-static bool put(struct mapper *m, struct change *c, const struct field *f,
-		const struct node *node, const struct value *v)
+static bool put(struct mapper *m, struct change *c, const struct field *f, const struct node *node,
+		const struct value *v)
 {
 	struct err err = ERR_INIT;
 
@@ -133,8 +132,9 @@ static bool put_null(struct mapper *m, struct change *c, const struct field *f,
 		return put(m, c, f, node, &v);
 	mapper_problem(m, (struct spot){ .node = node, .on_key = true }, "%s: no value is given",
 		       f->name);
-	mapper_hint(m, f->flags & FIELD_REQUIRED ? "give %s"
-						 : "give %s; or remove the line for the default",
+	mapper_hint(m,
+		    f->flags & FIELD_REQUIRED ? "give %s"
+					      : "give %s; or remove the line for the default",
 		    field_allowed(m->sf, f));
 	return false;
 }

@@ -1,7 +1,6 @@
 #include <string.h>
 
-/* One program: the readers are used by this file alone. */
-#include "tests/support/readers.c"
+#include "tests/support/readers.h"
 #include "tests/support/testing.h"
 
 /* What attackers, and people with odd file names, put into fields. */
