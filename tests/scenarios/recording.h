@@ -1,0 +1,19 @@
+/*
+ * What the recording daemons of a machine know, for its listing. They fail
+ * where a file beneath /run/scenario with the service's name says so: "down"
+ * (it does not run) or "refuse" (it does not take its configuration).
+ */
+#ifndef SCENARIOS_RECORDING_H
+#define SCENARIOS_RECORDING_H
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define RECORDING "/run/scenario"
+
+/* Which daemons run what lies there, and which something older. */
+void recording_list(const void *ctx, int root, struct buf *out);
+/* Sorted names in the folder PATH, none when there is no such folder. */
+struct ptrs folder_list(const void *ctx, int root, const char *path);
+
+#endif
