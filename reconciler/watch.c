@@ -413,7 +413,8 @@ static int touched_include(struct watch *w, const char *folder, const struct ino
 		if (folder[len] || !(ev->mask & IN_ISDIR) ||
 		    !(ev->mask & (IN_CREATE | IN_MOVED_TO)))
 			return 1;
-		(void)snprintf(text, sizeof(text), "%s/%s", folder, name);
+		if ((size_t)snprintf(text, sizeof(text), "%s/%s", folder, name) >= sizeof(text))
+			return 1; /* no name of ours is that long */
 		return add_folder(w, &w->t, text, err) < 0 ? -(int)err->code : 1;
 	}
 	return 0;
