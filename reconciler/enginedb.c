@@ -243,16 +243,23 @@ int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err)
 
 /* Conditions */
 
+#define SAME_CONDITION "type=excluded.type AND reason=excluded.reason"
+
 int condition_put(struct sql *db, const struct condition *c, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(
 		db,
 		"INSERT INTO condition(resource, part, type, reason, message, scope, rev, since, next_try, attempts) "
-		"VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET since=CASE WHEN type=excluded.type AND "
-		"reason=excluded.reason THEN since ELSE excluded.since END, type=excluded.type, "
-		"reason=excluded.reason, message=excluded.message, scope=excluded.scope, rev=excluded.rev, "
-		"next_try=excluded.next_try, attempts=attempts+1",
+		"VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+		"since=iif(" SAME_CONDITION ", since, excluded.since), "
+		"next_try=CASE WHEN excluded.next_try=0 OR next_try=0 OR NOT(" SAME_CONDITION ") "
+		"THEN excluded.next_try WHEN next_try>excluded.since THEN next_try "
+		"ELSE excluded.since+min(3600, (excluded.next_try-excluded.since)<<min(abs(attempts), 10)) END, "
+		"attempts=CASE WHEN NOT(" SAME_CONDITION ") THEN excluded.attempts "
+		"ELSE abs(attempts)+(next_try>0 AND next_try<=excluded.since) END, "
+		"type=excluded.type, reason=excluded.reason, message=excluded.message, "
+		"scope=excluded.scope, rev=excluded.rev",
 		&st, err);
 
 	if (r < 0)
@@ -273,13 +280,20 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 int condition_clear(struct sql *db, const char *scope, const char *part, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "DELETE FROM condition WHERE scope=? AND part=?", &st, err);
+	/* marked, not deleted: what is put again keeps its age */
+	int r = sql_get(db, "UPDATE condition SET attempts=-abs(attempts) WHERE scope=? AND part=?",
+			&st, err);
 
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, scope);
 	sql_bind_text(st, 2, part);
 	return sql_run(st, err);
+}
+
+int conditions_settle(struct sql *db, struct err *err)
+{
+	return sql_exec(db, "DELETE FROM condition WHERE attempts<0", err);
 }
 
 int condition_each(struct sql *db, const char *resource, condition_fn *fn, void *arg,

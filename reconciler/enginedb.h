@@ -79,10 +79,15 @@ struct condition {
 
 typedef int condition_fn(const struct condition *c, void *arg, struct err *err);
 
+/*
+ * One that was there with this type and reason keeps its `since`. While its next try has not come,
+ * that stays too; each time it came in vain the wait doubles, up to an hour.
+ */
 int condition_put(struct sql *db, const struct condition *c, struct err *err) must_check;
-/* Removes the conditions of a resource (all services with SERVICE NULL). */
-int condition_clear(struct sql *db, const char *resource, const char *service,
+/* The conditions of PART in SCOPE go, unless they are put again before conditions_settle(). */
+int condition_clear(struct sql *db, const char *scope, const char *part,
 		    struct err *err) must_check;
+int conditions_settle(struct sql *db, struct err *err) must_check;
 /* All, or those of RESOURCE; in order of resource. */
 int condition_each(struct sql *db, const char *resource, condition_fn *fn, void *arg,
 		   struct err *err) must_check;

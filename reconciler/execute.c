@@ -332,7 +332,7 @@ static int record_findings(struct plan *p, struct err *err)
 
 		r = condition_put(p->e->db, &c, err);
 	}
-	return r;
+	return r < 0 ? r : conditions_settle(p->e->db, err);
 }
 
 static int record(struct plan *p, struct execution *x, struct err *err)
