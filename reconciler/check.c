@@ -158,7 +158,7 @@ static const char *const *removed_in(struct check *c, const char *dir)
 
 		if (counts(c, a) && a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE &&
 		    is_beneath(a->art.path, dir))
-			ptrs_add(c->ctx, &list, a->art.path);
+			ptrs_add(c->ctx, &list, a->art.path + strlen(dir) + 1);
 	}
 	ptrs_add(c->ctx, &list, NULL);
 	return (const char *const *)list.v;
