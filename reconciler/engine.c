@@ -89,6 +89,7 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret, str
 	int r = 0;
 
 	e->root = e->lock = -1;
+	e->verbs = &verbs_real;
 	talloc_set_destructor(e, engine_free);
 	if (!real)
 		r = err_sys(err, "root folder %s", root_path);
