@@ -21,8 +21,7 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a ? a : "root", b ? b : "root") == 0;
 }
 
-/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
-static bool is_private(const char *path)
+bool plan_is_private(const char *path)
 {
 	return strstr(path, "/novacpx") != NULL;
 }
@@ -258,7 +257,7 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	}
 	if (err->code)
 		return -(int)err->code;
-	if (!old && !is_private(want->path))
+	if (!old && !plan_is_private(want->path))
 		return foreign("file", want->path, err);
 	if (old)
 		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
@@ -314,7 +313,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return err_set(err, ERR_CONFLICT,
 			       "%s is there and is not a folder; move it away first", want->path);
 	if (meta_same(p, want, &st, err)) {
-		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags)
+		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags ||
+		    !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
 		return 0;
 	}
@@ -324,7 +324,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
 		return 0;
 	}
-	if (!old && !is_private(want->path))
+	if (!old && !plan_is_private(want->path))
 		return foreign("folder", want->path, err);
 	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
 		old != NULL;
@@ -350,11 +350,11 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return foreign("entry", path, err);
 	if (want && strcmp(target, want->data) == 0) {
-		if (!old)
+		if (!old || !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
-	if (!old && !is_private(path))
+	if (!old && !plan_is_private(path))
 		return foreign("link", path, err);
 	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
 		     want ? "changed" : "no longer wanted");

@@ -46,10 +46,15 @@ static void add_line(struct list *l, const char *fmt, ...)
 /* Files of the engine itself, of the tests, and what is shown as users and rows. */
 static bool is_skipped(const char *path)
 {
-	static const char *const rows[] = { "/run/scenario", "/var/lib/novacpx/model.db",
-					    "/var/lib/novacpx/engine.", "/var/lib/novacpx/history",
-					    "/var/lib/novacpx/node.key", "/etc/passwd",
-					    "/etc/shadow", "/etc/group", "/etc/gshadow",
+	static const char *const rows[] = { "/run/scenario",
+					    "/var/lib/novacpx/model.db",
+					    "/var/lib/novacpx/engine.",
+					    "/var/lib/novacpx/history",
+					    "/var/lib/novacpx/node.key",
+					    "/etc/passwd",
+					    "/etc/shadow",
+					    "/etc/group",
+					    "/etc/gshadow",
 					    "/etc/.pwd.lock" };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -122,10 +127,12 @@ static const char *what_of_file(struct list *l, const char *path, const struct o
 		return digest_text(l->ctx, data, len);
 	}
 	if (o && o->flags & ARTIFACT_ONCE)
-		return is_as_applied(o, data, len) ? "once" : mem_fmt(l->ctx, "once, now: %s", data);
+		return is_as_applied(o, data, len) ? "once"
+						   : mem_fmt(l->ctx, "once, now: %s", data);
 	if (o && is_as_applied(o, data, len))
-		return o->flags & ARTIFACT_SERIAL ? mem_fmt(l->ctx, "ours, serial %" PRId64, o->serial)
-						  : "ours";
+		return o->flags & ARTIFACT_SERIAL
+			       ? mem_fmt(l->ctx, "ours, serial %" PRId64, o->serial)
+			       : "ours";
 	return mem_fmt(l->ctx, "%s: %s", o ? "DIFFERS" : "not ours",
 		       len <= SHOWN_MAX ? data : digest_text(l->ctx, data, len));
 }
@@ -159,8 +166,7 @@ static void list_entry(struct list *l, const char *path)
 	char *target;
 	struct stat st;
 
-	if (is_skipped(path) || is_left_over(l, path) ||
-	    fs_stat(l->e->root, path, &st, &err) < 0)
+	if (is_skipped(path) || is_left_over(l, path) || fs_stat(l->e->root, path, &st, &err) < 0)
 		return;
 	owner = mem_fmt(l->ctx, "%04o %s:%s", (unsigned)(st.st_mode & 07777),
 			owner_name(l, st.st_uid), group_name(l, st.st_gid));
@@ -261,6 +267,19 @@ static void list_zones(struct list *l)
 	}
 }
 
+static void list_daemons(struct list *l)
+{
+	static const char *const names[] = { "nginx",   "bind",       "postfix",
+					     "dovecot", "php8.2-fpm", "php8.3-fpm" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *runs = recording_runs(l->ctx, l->e->root, names[i]);
+
+		if (runs)
+			add_line(l, "runs    %s %s", names[i], runs);
+	}
+}
+
 static int add_condition(const struct condition *c, void *arg, struct err *err)
 {
 	struct list *l = arg;
@@ -312,7 +331,6 @@ void machine_list(struct engine *e, enum listing how, struct buf *out)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "list");
 	struct list l = { .ctx = ctx, .e = e, .how = how };
-	struct buf runs = BUF_ON(ctx);
 	struct err err = ERR_INIT;
 
 	if (identity_load(ctx, e->root, &l.ids, &err) < 0)
@@ -320,6 +338,7 @@ void machine_list(struct engine *e, enum listing how, struct buf *out)
 	list_users(&l);
 	list_folder(&l, "/");
 	list_zones(&l);
+	list_daemons(&l);
 	if (condition_each(e->db, NULL, add_condition, &l, &err) < 0)
 		broken("%s", err.msg);
 	if (how != LIST_WANTED && trash_each(e, NULL, add_trash, &l, &err) < 0)
@@ -330,6 +349,4 @@ void machine_list(struct engine *e, enum listing how, struct buf *out)
 		qsort(l.lines.v, l.lines.n, sizeof(*l.lines.v), by_text);
 	for (size_t i = 0; i < l.lines.n; i++)
 		buf_printf(out, "%s\n", (const char *)l.lines.v[i]);
-	recording_list(ctx, e->root, &runs);
-	buf_puts(out, buf_str(&runs));
 }

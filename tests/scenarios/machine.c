@@ -14,8 +14,7 @@
 #include "base/fs.h"
 
 enum {
-	NOON = 1795435200, /* 2026-11-23 12:00 UTC */
-	TEXT_MAX = 16 << 20
+	NOON = 1795435200 /* 2026-11-23 12:00 UTC */
 };
 
 static int64_t offset; /* of the clock: time(2) has nowhere else to look */
@@ -69,12 +68,16 @@ static void copy_file(const char *from, const char *to)
 {
 	cleanup_(fd_close) int in = open(from, O_RDONLY | O_CLOEXEC);
 	cleanup_(fd_close) int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char block[65536];
 	ssize_t n = 1;
 
 	if (in < 0 || out < 0)
 		broken_sys("copy %s to %s", from, to);
-	while (n > 0)
-		n = copy_file_range(in, NULL, out, NULL, TEXT_MAX, 0);
+	while (n > 0) {
+		n = read(in, block, sizeof(block));
+		if (n > 0 && fs_write_all(out, block, (size_t)n) < 0)
+			n = -1;
+	}
 	if (n < 0)
 		broken_sys("copy %s", from);
 }
@@ -136,16 +139,24 @@ void tree_remove(const char *path)
 /* Git keeps neither owners nor modes nor empty folders. */
 static void furnish(const char *root)
 {
-	static const char *const folders[] = { "/home",	       "/srv",		"/tmp",
-					       "/run/php",     "/run/scenario", "/var/lib/bind",
-					       "/var/log",     "/var/cache/bind", "/var/spool/cron",
-					       "/etc/cron.d",  "/etc/logrotate.d",
-					       "/etc/nginx/conf.d", "/etc/systemd/system",
+	static const char *const folders[] = { "/home",
+					       "/srv",
+					       "/tmp",
+					       "/run/php",
+					       "/run/scenario",
+					       "/var/lib/bind",
+					       "/var/log",
+					       "/var/cache/bind",
+					       "/var/spool/cron",
+					       "/etc/cron.d",
+					       "/etc/logrotate.d",
+					       "/etc/nginx/conf.d",
+					       "/etc/systemd/system",
 					       "/etc/php/8.3/fpm/pool.d" };
 	static const char *const programs[] = {
-		"/usr/sbin/nginx",	 "/usr/sbin/php-fpm8.2", "/usr/sbin/php-fpm8.3",
-		"/usr/sbin/named",	 "/usr/sbin/postfix",	 "/usr/sbin/dovecot",
-		"/usr/sbin/cron",	 "/usr/bin/doveconf",	 "/usr/bin/named-checkconf",
+		"/usr/sbin/nginx", "/usr/sbin/php-fpm8.2", "/usr/sbin/php-fpm8.3",
+		"/usr/sbin/named", "/usr/sbin/postfix",    "/usr/sbin/dovecot",
+		"/usr/sbin/cron",  "/usr/bin/doveconf",    "/usr/bin/named-checkconf",
 	};
 	struct err err = ERR_INIT;
 	cleanup_(fd_close) int fd = fs_root_open(root, &err);

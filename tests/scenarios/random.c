@@ -1,5 +1,6 @@
 #include "random.h"
 #include <stdio.h>
+
 void random_play(const char *work, const char *start, uint64_t seed)
 {
 	(void)work;

@@ -149,18 +149,13 @@ static const char *config_digest(const void *ctx, int root, const char *service)
 	return mem_str(ctx, hex);
 }
 
-void recording_list(const void *ctx, int root, struct buf *out)
+const char *recording_runs(const void *ctx, int root, const char *service)
 {
-	for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
-		const char *name = reads[i].service;
-		const char *loaded = known(ctx, root, mem_fmt(ctx, "loaded.%s", name));
+	const char *loaded = known(ctx, root, mem_fmt(ctx, "loaded.%s", service));
 
-		if (*loaded)
-			buf_printf(out, "runs    %s %s\n", name,
-				   strcmp(loaded, config_digest(ctx, root, name)) == 0 ?
-					   "as written" :
-					   "STALE");
-	}
+	if (!*loaded)
+		return NULL;
+	return strcmp(loaded, config_digest(ctx, root, service)) == 0 ? "as written" : "STALE";
 }
 
 static int reload(const void *ctx, const struct service_at *at, const struct service *svc,
@@ -192,7 +187,8 @@ static bool is_hidden(const void *ctx, const struct checkns *ns, const char *pat
 
 		if (strncmp(path, o->dir, len) != 0 || path[len] != '/')
 			continue;
-		if (o->staged_only || access(mem_fmt(ctx, "%s%s", o->staged_dir, path + len), F_OK) == 0)
+		if (o->staged_only ||
+		    access(mem_fmt(ctx, "%s%s", o->staged_dir, path + len), F_OK) == 0)
 			return true;
 		for (size_t k = 0; o->removed && o->removed[k]; k++) {
 			const char *gone = o->removed[k];
@@ -255,8 +251,7 @@ static int validate(const void *ctx, const struct checkns *ns, const char *const
 	for (size_t i = 0; i < ns->n_overlays; i++) {
 		const struct checkns_overlay *o = &ns->overlays[i];
 		size_t len = strlen(o->staged_dir) - strlen(o->dir);
-		cleanup_(fd_close) int stage =
-			fs_root_open(mem_strn(ctx, o->staged_dir, len), err);
+		cleanup_(fd_close) int stage = fs_root_open(mem_strn(ctx, o->staged_dir, len), err);
 
 		if (stage < 0)
 			return stage;

@@ -6,13 +6,12 @@
 #ifndef SCENARIOS_RECORDING_H
 #define SCENARIOS_RECORDING_H
 
-#include "base/buf.h"
 #include "base/mem.h"
 
 #define RECORDING "/run/scenario"
 
-/* Which daemons run what lies there, and which something older. */
-void recording_list(const void *ctx, int root, struct buf *out);
+/* What SERVICE runs: "as written", "STALE" when something newer lies there, NULL: never loaded. */
+const char *recording_runs(const void *ctx, int root, const char *service);
 /* Sorted names in the folder PATH, none when there is no such folder. */
 struct ptrs folder_list(const void *ctx, int root, const char *path);
 

@@ -216,8 +216,8 @@ static void run_second(const void *ctx, void *arg)
 	clock_set(LATER);
 	n = machine_left(e, false, false, &out);
 	n += machine_left(e, true, false, &out);
-	if (!sc->steps.is_unsettled && (n || machine_pass(e, true, NULL, &err) < 0 ||
-					machine_left(e, true, true, &out)))
+	if (!sc->steps.is_unsettled &&
+	    (n || machine_pass(e, true, NULL, &err) < 0 || machine_left(e, true, true, &out)))
 		buf_printf(&out, "%s\n", err.msg);
 	write_file(in_work(sc, "left"), sc->steps.is_unsettled ? "" : buf_str(&out));
 	(void)talloc_free(e);
@@ -300,14 +300,11 @@ static const char *changed_lines(const void *ctx, const char *before, const char
 		const char *lb = mem_strn(ctx, after, b);
 		int c = !*before ? 1 : !*after ? -1 : strcmp(la, lb);
 
-		/* what daemons run stands at the end, in an order of its own */
-		if (c != 0 && strncmp(la, "runs ", 5) == 0 && strncmp(lb, "runs ", 5) == 0)
-			c = 2;
-		if (c < 0 || c == 2)
+		if (c < 0)
 			buf_printf(&out, "- %s\n", la);
 		if (c > 0)
 			buf_printf(&out, "+ %s\n", lb);
-		if (c <= 0 || c == 2)
+		if (c <= 0)
 			before += a + 1;
 		if (c >= 0)
 			after += b + 1;
@@ -363,7 +360,8 @@ static bool play(struct scene *sc)
 		    mem_fmt(ctx, "%s%s", read_file(ctx, in_work(sc, "plan")),
 			    read_file(ctx, in_work(sc, "plan.last"))));
 	ok = expect(sc, "after.txt",
-		    changed_lines(ctx, read_file(ctx, was), read_file(ctx, in_work(sc, "brief")))) &&
+		    changed_lines(ctx, read_file(ctx, was),
+				  read_file(ctx, in_work(sc, "brief")))) &&
 	     ok;
 	verdict(ok, sc, "plan and end");
 	return true;
@@ -404,7 +402,7 @@ static bool play_fault(struct scene *sc, const char *fault)
 
 static void play_faults(struct scene *sc)
 {
-	static const char *const kinds[] = { "EIO", "kill" };
+	static const char *const faults[] = { "EIO", "kill" };
 	const char *text = read_file(sc->s->ctx, in_work(sc, "count"));
 	int64_t n = text ? strtoll(text, NULL, 10) : 0;
 	int64_t tried = 0;
@@ -412,11 +410,12 @@ static void play_faults(struct scene *sc)
 
 	sc->listing = read_file(sc->s->ctx, in_work(sc, "whole"));
 	for (int64_t i = 1; i <= n && failed < SHOWN_FAILURES; i++) {
-		for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		for (size_t k = 0; k < ARRAY_LEN(faults); k++) {
 			if ((i + (int64_t)k) % sc->s->every)
 				continue;
 			tried++;
-			failed += !play_fault(sc, mem_fmt(sc->s->ctx, "%" PRId64 ":%s", i, kinds[k]));
+			failed += !play_fault(sc,
+					      mem_fmt(sc->s->ctx, "%" PRId64 ":%s", i, faults[k]));
 		}
 	}
 	verdict(!failed, sc,
@@ -599,7 +598,7 @@ static bool run_jobs(struct suite *s, struct job *jobs, size_t n)
 
 int main(int argc, char **argv)
 {
-	const char *update = getenv("SCENARIO");     /* NOLINT(concurrency-mt-unsafe) */
+	const char *update = getenv("SCENARIO");      /* NOLINT(concurrency-mt-unsafe) */
 	const char *every = getenv("SCENARIO_EVERY"); /* NOLINT(concurrency-mt-unsafe) */
 	struct suite s = { .ctx = mem_ctx(NULL, "suite"),
 			   .update = update && strcmp(update, "update") == 0,
@@ -622,7 +621,8 @@ int main(int argc, char **argv)
 	names = find_scenes(&s, argv + 1);
 	jobs = mem_zero(s.ctx, sizeof(*jobs) * (names.n + RANDOM_SEEDS));
 	need_start(&s, "bare");
-	for (size_t i = 0; i < RANDOM_SEEDS && (argc == 1 || strcmp(argv[1], "random") == 0); i++, n++)
+	for (size_t i = 0; i < RANDOM_SEEDS && (argc == 1 || strcmp(argv[1], "random") == 0);
+	     i++, n++)
 		jobs[n] = (struct job){ .name = mem_fmt(s.ctx, "seed-%d", (int)i + 1),
 					.seed = i + 1 };
 	for (size_t i = 0; i < names.n; i++, n++)

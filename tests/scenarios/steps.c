@@ -41,6 +41,8 @@ static void split(struct step *st, char *line)
 {
 	char *save = NULL;
 
+	if (*line == '#')
+		return;
 	for (char *w = strtok_r(line, " \t", &save); w; w = strtok_r(NULL, " \t", &save)) {
 		if (st->n_words == STEP_WORDS - 1)
 			broken("line %d has too many words", st->line);
@@ -57,7 +59,7 @@ void steps_parse(struct steps *s, const char *name, const char *text)
 		const char *before = text;
 
 		split(&st, line);
-		if (!st.n_words || st.words[0][0] == '#')
+		if (!st.n_words)
 			continue;
 		if (strcmp(st.words[st.n_words - 1], "<<") == 0) {
 			st.words[--st.n_words] = NULL;
@@ -355,8 +357,8 @@ static int put(struct run *r, const char *path, const char *text, int how, struc
 	cleanup_(fd_close) int fd = -1;
 	const char *slash = strrchr(path, '/');
 	int e = slash == path ? 0
-			      : fs_mkdirs(r->root,
-					  mem_strn(r->ctx, path, (size_t)(slash - path)), 0755, err);
+			      : fs_mkdirs(r->root, mem_strn(r->ctx, path, (size_t)(slash - path)),
+					  0755, err);
 
 	if (e < 0)
 		return e;
@@ -403,8 +405,7 @@ static int do_meta(struct run *r, struct err *err)
 	const char *name;
 	char *end;
 	unsigned long num = strtoul(text, &end, mode ? 8 : 10);
-	cleanup_(fd_close) int dir =
-		fs_open_parent(r->root, r->st->words[2], 0, &name, err);
+	cleanup_(fd_close) int dir = fs_open_parent(r->root, r->st->words[2], 0, &name, err);
 
 	if (dir < 0)
 		return dir;
@@ -450,9 +451,9 @@ static int do_row(struct run *r, struct err *err)
 	if (e >= 0)
 		e = map_begin(map, err);
 	if (e >= 0)
-		e = strcmp(r->st->words[3], "-") == 0 ?
-			    map_del(map, r->st->words[2], err) :
-			    map_put(map, r->st->words[2], r->st->words[3], err);
+		e = strcmp(r->st->words[3], "-") == 0
+			    ? map_del(map, r->st->words[2], err)
+			    : map_put(map, r->st->words[2], r->st->words[3], err);
 	return e < 0 ? e : map_commit(map, err);
 }
 
@@ -502,15 +503,15 @@ static const struct {
 	int (*run)(struct run *r, struct err *err);
 } verbs[] = {
 	{ "apply", 1, true, true, do_apply },       { "plan", 1, false, true, do_apply },
-	{ "pass", 1, true, true, do_pass },	      { "rollback", 2, true, true, do_rollback },
+	{ "pass", 1, true, true, do_pass },         { "rollback", 2, true, true, do_rollback },
 	{ "revert", 2, true, true, do_rollback },   { "restore", 2, true, true, do_restore },
 	{ "purge", 2, false, true, do_purge },      { "write", 2, false, false, do_write },
-	{ "append", 2, false, false, do_write },     { "replace", 4, false, false, do_replace },
-	{ "delete", 2, false, false, do_delete },    { "mkdir", 2, false, false, do_mkdir },
-	{ "chmod", 3, false, false, do_meta },	      { "chown", 3, false, false, do_meta },
-	{ "link", 3, false, false, do_link },	      { "adduser", 3, false, false, do_adduser },
-	{ "row", 4, false, false, do_row },	      { "sql", 1, false, true, do_sql },
-	{ "service", 3, false, false, do_service },  { "show", 2, false, false, do_show },
+	{ "append", 2, false, false, do_write },    { "replace", 4, false, false, do_replace },
+	{ "delete", 2, false, false, do_delete },   { "mkdir", 2, false, false, do_mkdir },
+	{ "chmod", 3, false, false, do_meta },      { "chown", 3, false, false, do_meta },
+	{ "link", 3, false, false, do_link },       { "adduser", 3, false, false, do_adduser },
+	{ "row", 4, false, false, do_row },         { "sql", 1, false, true, do_sql },
+	{ "service", 3, false, false, do_service }, { "show", 2, false, false, do_show },
 	{ "later", 2, false, false, do_later },
 };
 
@@ -564,7 +565,8 @@ int step_run(const struct steps *s, size_t i, const char *root, struct buf *out)
 		if (strcmp(verbs[k].verb, st->words[0]) != 0)
 			continue;
 		if (st->n_words < verbs[k].words)
-			broken("line %d: %s needs %zu words", st->line, st->words[0], verbs[k].words);
+			broken("line %d: %s needs %zu words", st->line, st->words[0],
+			       verbs[k].words);
 		if (verbs[k].engine)
 			r.e = machine_open(ctx, root);
 		e = verbs[k].run(&r, &err);
