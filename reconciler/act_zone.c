@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "reconciler/act.h"
+#include "reconciler/owed.h"
 #include "reconciler/rndc.h"
 
 enum {
@@ -85,10 +86,32 @@ static int change_zone(const struct verbs *verbs, struct rndc *r, const struct a
 	return e;
 }
 
+static bool is_owed_zone(const struct strmap_entry *entry)
+{
+	return entry->value && strncmp(entry->key, OWED_ZONE, strlen(OWED_ZONE)) == 0;
+}
+
+/* The file of a zone as it lies there now, whether by this plan or by one that was cut short. */
+static struct action *file_of(const struct plan *p, const char *zone)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+
+		if (a->art.type == ARTIFACT_FILE && a->art.flags & ARTIFACT_SERIAL &&
+		    (a->op == ACTION_RECORD || is_zone_file(a)) && strcmp(zone_of(a), zone) == 0)
+			return a;
+	}
+	return NULL;
+}
+
 static bool any_work(const struct plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		if ((p->v[i].stage == STAGE_ZONE && is_live(&p->v[i])) || is_zone_file(&p->v[i]))
+			return true;
+	}
+	for (size_t i = 0; i < p->owed.n; i++) {
+		if (is_owed_zone(&p->owed.entries[i]))
 			return true;
 	}
 	return false;
@@ -105,6 +128,30 @@ static void all_failed(struct plan *p, const struct err *err)
 			plan_find(p, a->scope, a->renderer, a->art.resource, "Progressing",
 				  "NotRunning", "%s", err->msg);
 	}
+	for (size_t i = 0; i < p->owed.n; i++) {
+		if (is_owed_zone(&p->owed.entries[i]))
+			p->owed.entries[i].value = NULL; /* likewise */
+	}
+}
+
+/* Makes the server read the zone's file again; A is what wrote it, or NULL when that is not known. */
+static void load_zone(struct plan *p, struct rndc *r, const char *zone, const struct action *a)
+{
+	const struct verbs *verbs = p->e->verbs;
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (is_registered_now(p, zone))
+		return;
+	rc = verbs->zone_reload(r, zone, &e);
+	if (rc >= 0 && a)
+		rc = served(verbs, r, a, &e);
+	if (rc >= 0 || (!a && rc == -ERR_NOTFOUND))
+		return;
+	*strmap_slot(&p->owed, mem_fmt(p->ctx, OWED_ZONE "%s", zone)) = p;
+	plan_find(p, a ? a->scope : "s", a ? a->renderer : "reload",
+		  mem_fmt(p->ctx, "zone/%s", zone), "Failed", "ReloadFailed", "bind: %s", e.msg);
+	p->findings[p->n_findings - 1].retry = true;
 }
 
 int act_zones(struct plan *p, struct err *err)
@@ -114,6 +161,7 @@ int act_zones(struct plan *p, struct err *err)
 			      .timeout_ms = 10000 };
 	const struct verbs *verbs = p->e->verbs;
 	struct rndc *r = NULL;
+	size_t n_owed = p->owed.n;
 	struct err e = ERR_INIT;
 
 	(void)err;
@@ -135,18 +183,17 @@ int act_zones(struct plan *p, struct err *err)
 		}
 	}
 	for (size_t i = 0; i < p->n; i++) {
-		struct action *a = &p->v[i];
-		int rc;
+		if (is_zone_file(&p->v[i]))
+			load_zone(p, r, zone_of(&p->v[i]), &p->v[i]);
+	}
+	for (size_t i = 0; i < n_owed; i++) {
+		struct strmap_entry *owed = &p->owed.entries[i];
+		const char *zone = owed->key + strlen(OWED_ZONE);
 
-		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
+		if (!is_owed_zone(owed))
 			continue;
-		err_clear(&e);
-		rc = verbs->zone_reload(r, zone_of(a), &e);
-		if (rc >= 0)
-			rc = served(verbs, r, a, &e);
-		if (rc < 0)
-			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
-				  "ReloadFailed", "bind: %s", e.msg);
+		owed->value = NULL;
+		load_zone(p, r, zone, file_of(p, zone));
 	}
 	verbs->zones_close(&r);
 	return 0;

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "reconciler/act.h"
+#include "reconciler/owed.h"
 
 void act_failed(struct plan *p, struct action *a, const struct err *err)
 {
@@ -33,6 +34,27 @@ static void told(struct execution *x, const char *what, size_t done, size_t tota
 /* Journal */
 
 static int record_action(struct plan *p, struct action *a, struct err *err);
+
+/* Zones go by the control channel; rows of maps and users' passwords are read where they lie. */
+static bool is_loaded(const struct action *a)
+{
+	return is_live(a) && a->art.service &&
+	       (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
+	       !(a->art.flags & ARTIFACT_SERIAL) &&
+	       !(a->art.flags & ARTIFACT_SECRET && strcmp(a->art.service, "dovecot") == 0);
+}
+
+/* Written down before anything changes: after a crash nobody could tell. */
+static int owe(struct plan *p, const struct action *a, struct err *err)
+{
+	if (is_loaded(a))
+		return owed_put(p->e->db, mem_fmt(p->ctx, OWED_RELOAD "%s", a->art.service), err);
+	if (is_live(a) && a->art.flags & ARTIFACT_SERIAL)
+		return owed_put(p->e->db,
+				mem_fmt(p->ctx, OWED_ZONE "%s", strchr(a->art.resource, '/') + 1),
+				err);
+	return 0;
+}
 
 /*
  * What would pass for somebody else's if we were killed after making it stands in the manifest
@@ -81,6 +103,8 @@ static int write_journal(struct plan *p, struct err *err)
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
 		if (r >= 0 && needs_claim(a))
 			r = claim(p, a, err);
+		if (r >= 0)
+			r = owe(p, a, err);
 	}
 	if (r >= 0)
 		r = sql_commit(p->e->db, err);
@@ -190,15 +214,10 @@ static bool needs_reload(const struct plan *p, const char *service)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct action *a = &p->v[i];
 
-		/* zones go by the control channel; rows of maps and users' passwords are read where they lie */
-		if (a->is_done && is_live(a) && a->art.service &&
-		    strcmp(a->art.service, service) == 0 &&
-		    (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
-		    !(a->art.flags & ARTIFACT_SERIAL) &&
-		    !(a->art.flags & ARTIFACT_SECRET && strcmp(service, "dovecot") == 0))
+		if (a->is_done && is_loaded(a) && strcmp(a->art.service, service) == 0)
 			return true;
 	}
-	return false;
+	return strmap_find(&p->owed, mem_fmt(p->ctx, OWED_RELOAD "%s", service)) != NULL;
 }
 
 /* The machine's files of SERVICE as they were before this plan. */
@@ -256,6 +275,12 @@ static void reload_failed(struct plan *p, struct execution *x, const char *name,
 	x->wants_whole = !p->is_whole;
 }
 
+static void settle(struct plan *p, const char *what)
+{
+	if (strmap_find(&p->owed, what))
+		*strmap_slot(&p->owed, what) = NULL;
+}
+
 static void reload_services(struct plan *p, struct execution *x)
 {
 	struct strmap names = STRMAP_ON(p->ctx);
@@ -263,6 +288,10 @@ static void reload_services(struct plan *p, struct execution *x)
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->v[i].art.service)
 			(void)strmap_slot(&names, p->v[i].art.service);
+	}
+	for (size_t i = 0; i < p->owed.n; i++) {
+		if (strncmp(p->owed.entries[i].key, OWED_RELOAD, strlen(OWED_RELOAD)) == 0)
+			(void)strmap_slot(&names, p->owed.entries[i].key + strlen(OWED_RELOAD));
 	}
 	for (size_t i = 0; i < names.n; i++) {
 		const char *name = names.entries[i].key;
@@ -285,6 +314,8 @@ static void reload_services(struct plan *p, struct execution *x)
 				  name);
 		else if (r < 0)
 			reload_failed(p, x, name, &e);
+		if (r >= 0 || r == -ERR_ABSENT)
+			settle(p, mem_fmt(p->ctx, OWED_RELOAD "%s", name));
 	}
 }
 
@@ -436,6 +467,8 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 	if (r >= 0)
 		r = journal_clear(p->e->db, err);
 	if (r >= 0)
+		r = owed_replace(p->e->db, &p->owed, err);
+	if (r >= 0)
 		r = cursor_set(p->e->db, "applied", p->rev, err);
 	if (r >= 0)
 		r = sql_commit(p->e->db, err);
@@ -446,9 +479,9 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 
 int plan_execute(struct plan *p, struct execution *x, struct err *err)
 {
-	int r = 0;
+	int r = owed_load(p->e->db, &p->owed, err);
 
-	if (plan_changes(p)) {
+	if (r >= 0 && (p->owed.n || plan_changes(p))) {
 		r = write_journal(p, err);
 		(void)fault_point("journal");
 		if (r >= 0)

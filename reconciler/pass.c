@@ -321,7 +321,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->owed.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = store_head(e->store, &p->rev, err);
 	w.troubled.ctx = p;
