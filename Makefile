@@ -29,7 +29,7 @@ OPT_debug := -DNOVACPX_FAULTS -O1 -g
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LD_release := -pie -Wl,-z,relro,-z,now
 OPT_asan := -DNOVACPX_FAULTS -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-LD_asan := -fsanitize=address,undefined
+LD_asan := -fsanitize=address,undefined $(if $(filter clang,$(CC)),,-static-libasan -static-libubsan) # so that machines need no library of it
 OPT_ubsan := -DNOVACPX_FAULTS -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 LD_ubsan := -fsanitize=undefined
 OPT_cov := -DNOVACPX_FAULTS -O0 -g --coverage
