@@ -165,7 +165,8 @@ static bool made_for_another(struct plan *p, const struct artifact *want)
 	return owned_get(p->ctx, p->e->db, want->type, want->path, &o, &ignored) >= 0;
 }
 
-static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old, struct seen *seen)
+static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct seen *seen)
 {
 	static const struct seen nothing;
 
