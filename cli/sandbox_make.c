@@ -93,6 +93,12 @@ static const struct folder folders[] = {
 	{ "/var/www/html", 0755, NULL, NULL },
 };
 
+static const char *const links[][2] = {
+	{ "/var/run", "/run" },
+	{ "/var/lock", "/run/lock" },
+	{ "/var/spool/mail", "../mail" },
+};
+
 struct text {
 	const char *path;
 	const char *needs; /* a folder of the host without which it is left out; NULL: none */
@@ -481,6 +487,8 @@ static int fill(struct make *m, struct err *err)
 
 		r = put_folder(m, f->path, &st, err);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(links) && r >= 0; i++)
+		r = put_link(m, links[i][0], links[i][1], err);
 	for (size_t i = 0; i < ARRAY_LEN(texts) && r >= 0; i++) {
 		const struct text *t = &texts[i];
 
