@@ -105,17 +105,15 @@ SANDBOX = $(or $(NOVACPX),$(B)/novacpx) --root $(RUN)
 
 .PHONY: run stop
 run: ## serve examples/ in a sandbox under ./run, install what that needs, say where to look (root)
-	tests/deps $(if $(NOVACPX),,build) run
+	@tests/deps $(if $(NOVACPX),,build) run
 	$(if $(NOVACPX),,+@$(MAKE) -s all)
 	@$(SANDBOX) sandbox init
 	@install -m 0600 examples/sandbox/netrc $(RUN)/root/.netrc
-# The ports first, so that no daemon ever opens a usual one. None runs yet: 5 is its way to say so.
-	@[ -e $(RUN)/etc/nginx/novacpx ] || $(APPLY) -f examples/sandbox >$(RUN)/var/log/first-apply.log 2>&1 || \
-		[ $$? -eq 5 ] || { cat $(RUN)/var/log/first-apply.log; exit 1; }
-	@$(SANDBOX) sandbox start
-	@$(APPLY) $(EXAMPLE)
-	@$(SANDBOX) sandbox status
-	@echo "or: make stop"
+# The ports first, so that no daemon ever opens a usual one. None runs yet, and 5 is how apply says so.
+	@$(APPLY) -f examples/sandbox >$(RUN)/var/log/ports.log 2>&1 || [ $$? -eq 5 ] || { cat $(RUN)/var/log/ports.log; exit 1; }
+# A daemon that cannot run here said why; the others shall serve all the same.
+	@$(SANDBOX) sandbox start; started=$$?; $(APPLY) $(EXAMPLE) || [ $$? -eq 5 ] || exit; \
+		$(SANDBOX) sandbox status && echo "or:   make stop" && exit $$started
 
 stop: ## stop what `make run` started; what is in ./run stays
 	@$(SANDBOX) sandbox stop

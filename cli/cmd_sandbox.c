@@ -13,12 +13,15 @@
 
 #include "base/fs.h"
 #include "cli/sandbox.h"
+#include "model/settings.h"
 #include "reconciler/daemon.h"
+#include "reconciler/enginedb.h"
 
 enum {
 	START_MS = 30000,
 	ENGINE_MS = 10000,
 	NAP_MS = 20,
+	PORT_MIN = 1024,
 	N_SERVICES = 6,
 };
 
@@ -65,20 +68,21 @@ static int engine_pid(struct cli *c, pid_t *ret, struct err *err)
 	return 0;
 }
 
-/* Beside our own program, or where packages have it. */
-static const char *engine_program(struct cli *c)
+/* The path of this program. */
+static const char *own_program(struct cli *c)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-	const char *path;
 
-	if (n <= 0)
-		return NULL;
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	*slash = '\0';
-	path = mem_fmt(c->ctx, "%s/novacpxd", self);
+	return n > 0 ? mem_strn(c->ctx, self, (size_t)n) : "/usr/bin/novacpx";
+}
+
+/* Beside our own program, or where packages have it. */
+static const char *engine_program(struct cli *c)
+{
+	const char *self = own_program(c);
+	const char *path = mem_fmt(c->ctx, "%.*s/novacpxd", (int)(strrchr(self, '/') - self), self);
+
 	if (access(path, X_OK) == 0)
 		return path;
 	path = "/usr/sbin/novacpxd";
@@ -198,12 +202,48 @@ static int start_one(struct cli *c, const struct service_at *at, const struct se
 	return 0;
 }
 
+/* A sandbox is no reason to take a usual port from the host, nor to need one. */
+static int check_ports(struct cli *c, struct err *err)
+{
+	int64_t head = 0;
+	int64_t applied = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n_settings && r >= 0; i++) {
+		const char *name = settings[i].name;
+		const char *value = NULL;
+		size_t len = strlen(name);
+
+		if (len < 5 || strcmp(name + len - 5, "_port") != 0)
+			continue;
+		r = sandbox_setting(c, name, &value, err);
+		if (r >= 0 && strtol(value, NULL, 10) < PORT_MIN)
+			r = err_set(err, ERR_DENIED,
+				    "setting %s is %s; in a sandbox it is %d or more. "
+				    "examples/sandbox has ports: apply them first",
+				    name, value, PORT_MIN);
+	}
+	if (r >= 0)
+		r = store_head(c->e->store, &head, err);
+	if (r >= 0)
+		r = cursor_get(c->e->db, "applied", &applied, err);
+	if (r >= 0 && applied < head)
+		r = err_set(err, ERR_CONFLICT,
+			    "revision %lld is wanted and %lld applied, so daemons might take other "
+			    "ports; first: novacpx --root %s pass",
+			    (long long)head, (long long)applied, c->e->root_path);
+	return r;
+}
+
 static int start(struct cli *c, struct err *err)
 {
 	struct service_at at = c->e->at;
 	struct services s = { .n = 0 };
 	int failed = 0;
-	int r = find_services(c, &s, err);
+	int r = check_ports(c, err);
+
+	if (r >= 0)
+		r = find_services(c, &s, err);
 
 	at.timeout_ms = START_MS;
 	for (size_t i = 0; i < s.n && r >= 0; i++)
@@ -265,8 +305,8 @@ static int status(struct cli *c, struct err *err)
 		(void)printf("  %-12s is stopped\n", "novacpxd");
 	r = sandbox_show(c, err);
 	if (r >= 0)
-		(void)printf("\nLogs: %s/var/log\nStop: novacpx --root %s sandbox stop\n",
-			     c->e->root_path, c->e->root_path);
+		(void)printf("\nLogs: %s/var/log\nStop: %s --root %s sandbox stop\n",
+			     c->e->root_path, own_program(c), c->e->root_path);
 	return r < 0 ? r : EXIT_DONE;
 }
 

@@ -385,7 +385,7 @@ static int put_rndc_key(struct make *m, struct err *err)
 	unsigned char key[RNDC_KEY_LEN];
 	unsigned char base64[RNDC_KEY_LEN * 2];
 
-	if (!fs_exists(m->root, "/etc/bind"))
+	if (!fs_exists(m->host, "/etc/bind"))
 		return 0;
 	if (getrandom(key, sizeof(key), 0) != sizeof(key))
 		return err_sys(err, "random number");
@@ -424,7 +424,7 @@ static int put_certificate(struct make *m, struct err *err)
 	struct proc_result res;
 	int r;
 
-	if (!fs_exists(m->root, "/etc/dovecot") && !fs_exists(m->root, "/etc/postfix"))
+	if (!fs_exists(m->host, "/etc/dovecot") && !fs_exists(m->host, "/etc/postfix"))
 		return 0;
 	r = fs_mkdirs(m->root, "/etc/ssl/certs", 0755, err);
 	if (r >= 0)
