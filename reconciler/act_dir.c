@@ -31,6 +31,51 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 	return 0;
 }
 
+/* One missing folder on the way to a tenant's: his own, and only within a folder that is his. */
+static int make_between(int dir, const char *name, uid_t uid, gid_t gid, struct err *err)
+{
+	cleanup_(fd_close) int fd = -1;
+	struct stat st;
+
+	if (fstat(dir, &st) < 0)
+		return err_sys(err, "look at the folder above %s", name);
+	if (st.st_uid != uid)
+		return err_set(err, ERR_NOTFOUND,
+			       "the folder above %s is missing or not the account's own", name);
+	if (fault_point("mkdir") || mkdirat(dir, name, 0700) < 0)
+		return err_sys(err, "make folder %s", name);
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, 0755) < 0)
+		return err_sys(err, "set owner and mode of %s", name);
+	return 0;
+}
+
+/* Makes what is missing above a tenant's folder, following no link. */
+static int make_above(struct plan *p, const struct artifact *want, struct err *err)
+{
+	uid_t uid;
+	gid_t gid;
+	int r = plan_uid(p, want->owner, &uid, err);
+
+	if (r >= 0)
+		r = plan_gid(p, want->group, &gid, err);
+	for (const char *slash = strchr(want->path + 1, '/'); slash && r >= 0;
+	     slash = strchr(slash + 1, '/')) {
+		const char *path = mem_strn(p->ctx, want->path, (size_t)(slash - want->path));
+		cleanup_(fd_close) int dir = -1;
+		const char *name;
+		struct stat st;
+
+		dir = fs_open_parent(p->e->root, path, FS_NOLINKS, &name, err);
+		if (dir < 0)
+			return dir;
+		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			r = errno == ENOENT ? make_between(dir, name, uid, gid, err)
+					    : err_sys(err, "look at %s", path);
+	}
+	return r;
+}
+
 int act_dir(struct plan *p, struct action *a, struct err *err)
 {
 	unsigned flags = a->art.flags & ARTIFACT_TENANT ? FS_NOLINKS : 0;
@@ -38,14 +83,15 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 	const char *name;
 
 	dir = fs_open_parent(p->e->root, a->art.path, flags, &name, err);
-	if (dir == -ERR_NOTFOUND && a->op != ACTION_DELETE && !flags) {
+	if (dir == -ERR_NOTFOUND && a->op != ACTION_DELETE) {
 		const char *slash = strrchr(a->art.path, '/');
 		int r;
 
 		err_clear(err);
-		r = fs_mkdirs(p->e->root,
-			      mem_strn(p->ctx, a->art.path, (size_t)(slash - a->art.path)), 0755,
-			      err);
+		r = flags ? make_above(p, &a->art, err)
+			  : fs_mkdirs(p->e->root,
+				      mem_strn(p->ctx, a->art.path, (size_t)(slash - a->art.path)),
+				      0755, err);
 		if (r < 0)
 			return r;
 		dir = fs_open_parent(p->e->root, a->art.path, flags, &name, err);

@@ -54,10 +54,11 @@ static int protect(struct engine *e, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		const char *path = mem_fmt(e, ENGINE_STATE_DIR "%s", files[i]);
 		cleanup_(fd_close) int fd = fs_open(e->root, path, O_RDONLY, 0, 0, err);
+		struct stat st;
 
 		if (fd < 0)
 			return fd;
-		if (fchmod(fd, 0600) < 0)
+		if (fstat(fd, &st) < 0 || ((st.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0))
 			return err_sys(err, "protect %s", path);
 	}
 	return 0;

@@ -232,7 +232,11 @@ int cursor_get(struct sql *db, const char *name, int64_t *ret, struct err *err)
 int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "INSERT OR REPLACE INTO cursor(name, value) VALUES(?,?)", &st, err);
+	/* a pass without work leaves the file as it is */
+	int r = sql_get(db,
+			"INSERT INTO cursor(name, value) VALUES(?,?) ON CONFLICT DO UPDATE SET "
+			"value=excluded.value WHERE value<>excluded.value",
+			&st, err);
 
 	if (r < 0)
 		return r;
