@@ -31,49 +31,39 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 	return 0;
 }
 
-/* One missing folder on the way to a tenant's: his own, and only within a folder that is his. */
-static int make_between(int dir, const char *name, uid_t uid, gid_t gid, struct err *err)
+/*
+ * The folder above PATH in a tenant's home; missing ones between are made as the tenant's. Only
+ * beneath a folder that is the tenant's already, and over no link.
+ */
+static int open_tenant_parent(struct plan *p, const struct action *a, const char *path,
+			      const char **ret_name, struct err *err)
 {
-	cleanup_(fd_close) int fd = -1;
+	cleanup_(fd_close) int above = -1;
+	const char *slash = strrchr(path, '/');
+	const char *folder = mem_strn(p->ctx, path, (size_t)(slash - path));
+	int dir = fs_open_parent(p->e->root, path, FS_NOLINKS, ret_name, err);
+	const char *name;
 	struct stat st;
+	uid_t uid;
 
-	if (fstat(dir, &st) < 0)
-		return err_sys(err, "look at the folder above %s", name);
+	if (dir != -ERR_NOTFOUND || !*folder)
+		return dir;
+	err_clear(err);
+	above = open_tenant_parent(p, a, folder, &name,
+				   err); /* NOLINT(misc-no-recursion): depth of a path */
+	if (above < 0)
+		return above;
+	if (plan_uid(p, a->art.owner, &uid, err) < 0)
+		return -(int)err->code;
+	if (fstat(above, &st) < 0)
+		return err_sys(err, "stat the folder of %s", folder);
 	if (st.st_uid != uid)
 		return err_set(err, ERR_NOTFOUND,
-			       "the folder above %s is missing or not the account's own", name);
-	if (fault_point("mkdir") || mkdirat(dir, name, 0700) < 0)
-		return err_sys(err, "make folder %s", name);
-	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, 0755) < 0)
-		return err_sys(err, "set owner and mode of %s", name);
-	return 0;
-}
-
-/* Makes what is missing above a tenant's folder, following no link. */
-static int make_above(struct plan *p, const struct artifact *want, struct err *err)
-{
-	uid_t uid;
-	gid_t gid;
-	int r = plan_uid(p, want->owner, &uid, err);
-
-	if (r >= 0)
-		r = plan_gid(p, want->group, &gid, err);
-	for (const char *slash = strchr(want->path + 1, '/'); slash && r >= 0;
-	     slash = strchr(slash + 1, '/')) {
-		const char *path = mem_strn(p->ctx, want->path, (size_t)(slash - want->path));
-		cleanup_(fd_close) int dir = -1;
-		const char *name;
-		struct stat st;
-
-		dir = fs_open_parent(p->e->root, path, FS_NOLINKS, &name, err);
-		if (dir < 0)
-			return dir;
-		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			r = errno == ENOENT ? make_between(dir, name, uid, gid, err)
-					    : err_sys(err, "look at %s", path);
-	}
-	return r;
+			       "%s is missing, and the folder it would be made in is not %s's",
+			       folder, a->art.owner);
+	if (make(p, a, above, name, err) < 0)
+		return -(int)err->code;
+	return fs_open_parent(p->e->root, path, FS_NOLINKS, ret_name, err);
 }
 
 int act_dir(struct plan *p, struct action *a, struct err *err)
@@ -82,16 +72,17 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 	cleanup_(fd_close) int dir = -1;
 	const char *name;
 
-	dir = fs_open_parent(p->e->root, a->art.path, flags, &name, err);
-	if (dir == -ERR_NOTFOUND && a->op != ACTION_DELETE) {
+	dir = flags && a->op != ACTION_DELETE
+		      ? open_tenant_parent(p, a, a->art.path, &name, err)
+		      : fs_open_parent(p->e->root, a->art.path, flags, &name, err);
+	if (dir == -ERR_NOTFOUND && a->op != ACTION_DELETE && !flags) {
 		const char *slash = strrchr(a->art.path, '/');
 		int r;
 
 		err_clear(err);
-		r = flags ? make_above(p, &a->art, err)
-			  : fs_mkdirs(p->e->root,
-				      mem_strn(p->ctx, a->art.path, (size_t)(slash - a->art.path)),
-				      0755, err);
+		r = fs_mkdirs(p->e->root,
+			      mem_strn(p->ctx, a->art.path, (size_t)(slash - a->art.path)), 0755,
+			      err);
 		if (r < 0)
 			return r;
 		dir = fs_open_parent(p->e->root, a->art.path, flags, &name, err);
