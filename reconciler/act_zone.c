@@ -57,13 +57,14 @@ static const struct action *file_of(const struct plan *p, const char *zone)
 	return NULL;
 }
 
-static int served(struct rndc *r, const struct action *a, struct err *err)
+static int served(const struct verbs *verbs, struct rndc *r, const struct action *a,
+		  struct err *err)
 {
 	const struct timespec nap = { .tv_nsec = SERIAL_NAP_NS };
 	uint32_t serial = 0;
 
 	for (int i = 0; i < SERIAL_TRIES; i++) {
-		int e = rndc_zone_serial(r, zone_of(a), &serial, err);
+		int e = verbs->zone_serial(r, zone_of(a), &serial, err);
 
 		if (e < 0 && e != -ERR_CHECK)
 			return e;
@@ -81,27 +82,28 @@ static int served(struct rndc *r, const struct action *a, struct err *err)
 static int take_over(struct plan *p, struct rndc *r, const char *zone, struct err *err)
 {
 	const struct action *file = file_of(p, zone);
-	int e = rndc_zone_reload(r, zone, err);
+	int e = p->e->verbs->zone_reload(r, zone, err);
 
 	if (e < 0 || !file)
 		return e;
-	e = served(r, file, err);
+	e = served(p->e->verbs, r, file, err);
 	return e < 0 ? err_wrap(err, "named has a zone %s already, which is not ours", zone) : 0;
 }
 
-static int change_zone(struct plan *p, struct rndc *r, struct action *a, struct err *err)
+static int change_zone(struct plan *p, struct rndc *r, const struct action *a, struct err *err)
 {
+	const struct verbs *verbs = p->e->verbs;
 	int e;
 
 	if (a->op == ACTION_UPDATE || a->op == ACTION_DELETE) {
-		e = rndc_zone_del(r, a->art.path, err);
+		e = verbs->zone_del(r, a->art.path, err);
 		if (e < 0 && e != -ERR_NOTFOUND)
 			return e;
 		err_clear(err);
 	}
 	if (a->op == ACTION_DELETE)
 		return 0;
-	e = rndc_zone_add(r, a->art.path, a->art.data, err);
+	e = verbs->zone_add(r, a->art.path, a->art.data, err);
 	if (e == -ERR_CONFLICT) {
 		err_clear(err);
 		e = take_over(p, r, a->art.path, err);
@@ -136,13 +138,14 @@ int act_zones(struct plan *p, struct err *err)
 	struct rndc_at at = { .root = p->e->root,
 			      .port = (uint16_t)p->e->at.rndc_port,
 			      .timeout_ms = 10000 };
-	cleanup_(rndc_freep) struct rndc *r = NULL;
+	const struct verbs *verbs = p->e->verbs;
+	struct rndc *r = NULL;
 	struct err e = ERR_INIT;
 
 	(void)err;
 	if (!any_work(p))
 		return 0;
-	if (rndc_open(p->ctx, &at, &r, &e) < 0) {
+	if (verbs->zones_open(p->ctx, &at, &r, &e) < 0) {
 		all_failed(p, &e);
 		return 0;
 	}
@@ -164,12 +167,13 @@ int act_zones(struct plan *p, struct err *err)
 		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
 			continue;
 		err_clear(&e);
-		rc = rndc_zone_reload(r, zone_of(a), &e);
+		rc = verbs->zone_reload(r, zone_of(a), &e);
 		if (rc >= 0)
-			rc = served(r, a, &e);
+			rc = served(verbs, r, a, &e);
 		if (rc < 0)
 			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
 				  "ReloadFailed", "bind: %s", e.msg);
 	}
+	verbs->zones_close(&r);
 	return 0;
 }

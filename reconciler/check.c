@@ -270,7 +270,7 @@ static int run_validator(struct check *c, bool live, const char *const *argv,
 								  staged_path(c, partial[i].dir),
 							  .staged_only = true };
 	}
-	return checkns_run(c->ctx, &ns, argv, res, err);
+	return c->p->e->verbs->validate(c->ctx, &ns, argv, res, err);
 }
 
 /* BIND: the changed zones in one configuration of their own; what all share by its own checker. */

@@ -80,6 +80,7 @@ struct condition {
 
 typedef int condition_fn(const struct condition *c, void *arg, struct err *err);
 
+/* One that was there with this type and reason keeps its `since`. */
 int condition_put(struct sql *db, const struct condition *c, struct err *err) must_check;
 /*
  * A pass looked at PART of SCOPE: its conditions go with condition_sweep() unless they are put again

@@ -241,7 +241,7 @@ static void reload_services(struct plan *p, struct execution *x)
 		told(x, mem_fmt(p->ctx, "reload %s", name), i, names.n);
 		x->reloads++;
 		(void)fault_point("reload");
-		r = service_reload(p->ctx, &p->e->at, svc, &e);
+		r = p->e->verbs->reload(p->ctx, &p->e->at, svc, &e);
 		if (r == -ERR_ABSENT)
 			plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name),
 				  "Progressing", "NotRunning",
