@@ -343,8 +343,10 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 	return owned_put(p->e->db, &o, err);
 }
 
+/* A resource keeps the first that was found of each part: what follows is mostly its consequence. */
 static int record_findings(struct plan *p, struct err *err)
 {
+	struct strmap told = STRMAP_ON(p->ctx);
 	int r = 0;
 
 	for (size_t i = 0; i < p->n_visited && r >= 0; i++)
@@ -364,7 +366,11 @@ static int record_findings(struct plan *p, struct err *err)
 				       .rev = p->rev,
 				       .since = p->now,
 				       .next_try = f->retry ? p->now : 0 };
+		void **seen = strmap_slot(&told, mem_fmt(p->ctx, "%s %s", f->part, f->resource));
 
+		if (*seen)
+			continue;
+		*seen = p;
 		r = condition_put(p->e->db, &c, err);
 	}
 	return r < 0 ? r : condition_sweep(p->e->db, err);
