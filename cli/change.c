@@ -58,15 +58,17 @@ static int carry_out(struct cli *c, struct plan *p, struct err *err)
 	struct execution x = { .progress = show_progress };
 	struct err e = ERR_INIT;
 	int r = plan_execute(p, &x, err);
+	bool is_behind;
 
 	if (r < 0)
 		return r;
 	/* history can be made up for later: a failure there is told, and the change stands */
-	if (archive_live(p, &e) < 0 || archive_desired(c->e, &e) < 0)
+	is_behind = archive_live(p, &e) < 0 || archive_desired(c->e, &e) < 0;
+	if (is_behind)
 		(void)fprintf(stderr, "novacpx: history: %s\n", e.msg);
 	cli_show_findings(c, p);
 	summary(c, p, &x, p->rev);
-	return p->n_findings ? EXIT_QUARANTINED : EXIT_DONE;
+	return p->n_findings || is_behind ? EXIT_QUARANTINED : EXIT_DONE;
 }
 
 static int guarded(struct cli *c, const struct plan *p, struct err *err)

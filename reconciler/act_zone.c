@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "reconciler/act.h"
 #include "reconciler/rndc.h"
 
@@ -67,6 +68,8 @@ static int change_zone(struct rndc *r, struct action *a, struct err *err)
 {
 	int e;
 
+	if (fault_point("zone"))
+		return err_sys(err, "change zone %s", a->art.path);
 	if (a->op == ACTION_UPDATE || a->op == ACTION_DELETE) {
 		e = rndc_zone_del(r, a->art.path, err);
 		if (e < 0 && e != -ERR_NOTFOUND)
@@ -138,7 +141,8 @@ int act_zones(struct plan *p, struct err *err)
 		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
 			continue;
 		err_clear(&e);
-		rc = rndc_zone_reload(r, zone_of(a), &e);
+		rc = fault_point("zone reload") ? err_sys(&e, "load %s", a->art.path)
+						: rndc_zone_reload(r, zone_of(a), &e);
 		if (rc >= 0)
 			rc = served(r, a, &e);
 		if (rc < 0)
