@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "state/schema.h"
 
 static void show_options(unsigned options)
 {
@@ -115,16 +116,14 @@ static void show_kind(struct cli *c, const struct kind *k)
 
 int cmd_schema(struct cli *c, struct err *err)
 {
-	const struct kind *k;
-	int r = 0;
+	const struct kind *k = NULL;
+	int r = c->n_args ? cli_resource(c, c->args[0], &k, NULL, err) : 0;
 
-	if (c->n_args) {
-		r = cli_resource(c, c->args[0], &k, NULL, err);
-		if (r >= 0)
-			show_kind(c, k);
+	if (r < 0)
 		return r;
-	}
-	KIND_FOREACH(each)
-		show_kind(c, each);
-	return r;
+	if (k && !c->json)
+		show_kind(c, k);
+	else
+		(void)puts(k ? schema_kind(c->ctx, k) : schema_all(c->ctx));
+	return 0;
 }

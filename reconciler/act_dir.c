@@ -32,13 +32,50 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 	return 0;
 }
 
+/*
+ * The folder above PATH in a tenant's home; missing ones between are made as the tenant's. Only
+ * beneath a folder that is the tenant's already, and over no link.
+ */
+static int open_tenant_parent(struct plan *p, const struct action *a, const char *path,
+			      const char **ret_name, struct err *err)
+{
+	cleanup_(fd_close) int above = -1;
+	const char *slash = strrchr(path, '/');
+	const char *folder = mem_strn(p->ctx, path, (size_t)(slash - path));
+	int dir = fs_open_parent(p->e->root, path, FS_NOLINKS, ret_name, err);
+	const char *name;
+	struct stat st;
+	uid_t uid;
+
+	if (dir != -ERR_NOTFOUND || !*folder)
+		return dir;
+	err_clear(err);
+	above = open_tenant_parent(p, a, folder, &name,
+				   err); /* NOLINT(misc-no-recursion): depth of a path */
+	if (above < 0)
+		return above;
+	if (plan_uid(p, a->art.owner, &uid, err) < 0)
+		return -(int)err->code;
+	if (fstat(above, &st) < 0)
+		return err_sys(err, "stat the folder of %s", folder);
+	if (st.st_uid != uid)
+		return err_set(err, ERR_NOTFOUND,
+			       "%s is missing, and the folder it would be made in is not %s's",
+			       folder, a->art.owner);
+	if (make(p, a, above, name, err) < 0)
+		return -(int)err->code;
+	return fs_open_parent(p->e->root, path, FS_NOLINKS, ret_name, err);
+}
+
 int act_dir(struct plan *p, struct action *a, struct err *err)
 {
 	unsigned flags = a->art.flags & ARTIFACT_TENANT ? FS_NOLINKS : 0;
 	cleanup_(fd_close) int dir = -1;
 	const char *name;
 
-	dir = fs_open_parent(p->e->root, a->art.path, flags, &name, err);
+	dir = flags && a->op != ACTION_DELETE
+		      ? open_tenant_parent(p, a, a->art.path, &name, err)
+		      : fs_open_parent(p->e->root, a->art.path, flags, &name, err);
 	if (dir == -ERR_NOTFOUND && a->op != ACTION_DELETE && !flags) {
 		const char *slash = strrchr(a->art.path, '/');
 		int r;

@@ -162,12 +162,21 @@ static bool bookkeeping_same(const struct artifact *want, const struct owned *ol
 	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
 }
 
+/* Two domains may share a document root: who came first made it, and that is enough. */
+static bool made_for_another(struct plan *p, const struct artifact *want)
+{
+	struct owned *o;
+	struct err ignored = ERR_INIT;
+
+	return owned_get(p->ctx, p->e->db, want->type, want->path, &o, &ignored) >= 0;
+}
+
 static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old,
 			struct seen *seen)
 {
 	static const struct seen nothing;
 
-	if (old)
+	if (old || made_for_another(p, want))
 		return 0; /* what became of it since is the tenant's business */
 	if (seen->exists)
 		plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp =
@@ -301,7 +310,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 
 	if (!want)
 		return dir_gone(p, old, err);
-	if (old && (want->flags & ARTIFACT_ONCE))
+	if ((want->flags & ARTIFACT_ONCE) && (old || made_for_another(p, want)))
 		return 0;
 	r = fs_stat(p->e->root, want->path, &st, err);
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {

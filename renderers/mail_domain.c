@@ -19,6 +19,7 @@
 
 #define NO_PASSWORD       "*" /* no password fits, nowhere: IMAP, POP3 and SMTP alike */
 #define MAILBOX_SUSPENDED "550 5.2.1 Mailbox suspended"
+#define NO_MAILBOX        "550 5.1.1 No mailbox here" /* a forwarder that leads to itself */
 #define ACCOUNT_SUSPENDED "550 5.2.1 Account suspended"
 
 enum {
@@ -151,6 +152,7 @@ struct way {
 	const struct mailbox *box; /* that has this address */
 	struct strmap to;          /* destinations, each once, in order */
 	struct strmap senders;     /* mailboxes of the domain among them */
+	bool leads_to_suspended;
 };
 
 static struct way *way_of(struct mail *m, const char *source)
@@ -174,7 +176,11 @@ static void way_add(const struct mail *m, struct way *w, const char *address)
 	const struct way *target = strmap_find(&m->ways, address);
 	const struct mailbox *box = target ? target->box : NULL;
 
-	if (box ? is_off(m, box) : strcmp(address, w->source) == 0)
+	if (box && is_off(m, box)) {
+		w->leads_to_suspended = true;
+		return;
+	}
+	if (!box && strcmp(address, w->source) == 0)
 		return;
 	*strmap_slot(&w->to, address) = w;
 	if (box)
@@ -250,7 +256,9 @@ static int put_way(const struct mail *m, const struct way *w, struct err *err)
 	if (m->suspended || w->to.n == 0) {
 		if (!rest)
 			put_row(m, w->resource, MAP_REFUSED, w->source,
-				m->suspended ? ACCOUNT_SUSPENDED : MAILBOX_SUSPENDED);
+				m->suspended            ? ACCOUNT_SUSPENDED
+				: w->leads_to_suspended ? MAILBOX_SUSPENDED
+							: NO_MAILBOX);
 		return 0;
 	}
 	if (!only_itself || m->catch_all)

@@ -146,12 +146,15 @@ static int put_conf(const struct view *v, struct catalog *out, const struct arti
 		    struct err *err)
 {
 	struct ports p = { .ipv6 = view_setting_is(v, "web_ipv6", "true") };
+	const char *body_mb = NULL;
 	struct buf text = BUF_ON(v->ctx);
 	struct nginx c;
 	int r = place_port(v, "web_http_port", &p.http, err);
 
 	if (r >= 0)
 		r = place_port(v, "web_https_port", &p.https, err);
+	if (r >= 0)
+		r = place_number(v, "web_max_body_mb", 1048576, &body_mb, err);
 	if (r < 0)
 		return r;
 	nginx_begin(&c, &text, err);
@@ -160,8 +163,7 @@ static int put_conf(const struct view *v, struct catalog *out, const struct arti
 	nginx_blank(&c);
 	put_names_hash(&c);
 	put_log_format(&c);
-	nginx_put(&c, "client_max_body_size",
-		  mem_fmt(v->ctx, "%sm", view_setting(v, "web_max_body_mb")));
+	nginx_put(&c, "client_max_body_size", mem_fmt(v->ctx, "%sm", body_mb));
 	nginx_blank(&c);
 	put_maps(&c);
 	put_fastcgi(&c);

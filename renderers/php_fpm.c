@@ -23,7 +23,6 @@ enum {
 static void put_pool(const struct view *v, struct ini *i, const char *user,
 		     const struct php_config *c)
 {
-	ini_section(i, mem_fmt(v->ctx, "novacpx-%s", user));
 	ini_put(i, "user", user);
 	ini_put(i, "group", user);
 	ini_put(i, "listen", mem_fmt(v->ctx, "/run/php/novacpx-%s.sock", user));
@@ -84,9 +83,8 @@ static void put_config(const struct view *v, struct ini *i, const struct php_con
 }
 
 /*
- * The administrator's own lines, last in the section so that they win. FPM
- * warns at every start where an include matches nothing: the file of ours keeps
- * the folder from being empty.
+ * The administrator's own lines. FPM warns at every start where an include
+ * matches nothing: the file of ours keeps the folder from being empty.
  */
 static void put_overrides(const struct view *v, struct catalog *out, const struct artifact *like,
 			  const char *user, const char *folder)
@@ -94,9 +92,10 @@ static void put_overrides(const struct view *v, struct catalog *out, const struc
 	struct artifact copies = *like;
 	const char *source = mem_fmt(v->ctx, "/etc/novacpx/php.d/%s", user);
 
-	place_file(
-		out, like, mem_fmt(v->ctx, "%s/00-novacpx.conf", folder),
-		mem_fmt(v->ctx, "; Copies of %s/*.conf, read at the end of the pool.\n", source));
+	place_file(out, like, mem_fmt(v->ctx, "%s/00-novacpx.conf", folder),
+		   mem_fmt(v->ctx,
+			   "; Beside this file lie copies of %s/*.conf, which win over the pool.\n",
+			   source));
 	copies.type = ARTIFACT_COPYDIR;
 	copies.path = folder;
 	copies.source = source;
@@ -132,6 +131,9 @@ static int php_fpm_render(const struct view *v, struct catalog *out, struct err 
 
 	ini_begin(&i, &text, err);
 	ini_comment(&i, view_banner(v, like.resource));
+	ini_section(&i, mem_fmt(v->ctx, "novacpx-%s", a->username));
+	/* twice, so that it wins: of a php_value FPM takes the first, of all else the last */
+	ini_put(&i, "include", mem_fmt(v->ctx, "%s/*.conf", folder));
 	put_pool(v, &i, a->username, c);
 	put_walls(v, &i, home);
 	put_config(v, &i, c);

@@ -1,5 +1,6 @@
 #include "renderers/place.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -96,16 +97,22 @@ int place_docroot(const struct view *v, const struct account *a, const struct do
 	return 0;
 }
 
-int place_port(const struct view *v, const char *setting, const char **ret, struct err *err)
+int place_number(const struct view *v, const char *setting, uint64_t max, const char **ret,
+		 struct err *err)
 {
-	const char *port = view_setting(v, setting);
+	const char *value = view_setting(v, setting);
 	uint64_t num;
 
-	if (!check_number(port, strlen(port), 65535, &num) || num == 0)
-		return err_set(err, ERR_INVALID, "setting %s: %s is no port from 1 to 65535",
-			       setting, text_quoted(port).s);
-	*ret = port;
+	if (!check_number(value, strlen(value), max, &num) || num == 0)
+		return err_set(err, ERR_INVALID, "setting %s: %s is no number from 1 to %" PRIu64,
+			       setting, text_quoted(value).s, max);
+	*ret = value;
 	return 0;
+}
+
+int place_port(const struct view *v, const char *setting, const char **ret, struct err *err)
+{
+	return place_number(v, setting, UINT16_MAX, ret, err);
 }
 
 void place_file(struct catalog *out, const struct artifact *like, const char *path,

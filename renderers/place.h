@@ -27,7 +27,9 @@ int place_home(const struct view *v, const struct account *a, const char **ret,
 /* The site's folder, in the account's home. */
 int place_docroot(const struct view *v, const struct account *a, const struct domain *d,
 		  const char **ret, struct err *err) must_check;
-/* The value of a setting that is a port. */
+/* The value of a setting that is a number from 1 to MAX; or a port. */
+int place_number(const struct view *v, const char *setting, uint64_t max, const char **ret,
+		 struct err *err) must_check;
 int place_port(const struct view *v, const char *setting, const char **ret,
 	       struct err *err) must_check;
 

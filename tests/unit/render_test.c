@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "model/rdata.h"
+#include "renderers/page.h"
 #include "tests/support/testing.h"
 #include "tests/support/viewing.h"
 
@@ -121,11 +121,11 @@ static void certificate(struct viewing *w, const char *name)
 
 static struct domain *site(struct viewing *w, const char *type)
 {
-	const char *name = mem_fmt(NULL, "%s.example.com", type);
+	const char *name;
 	struct domain *d;
 
-	viewing_begin(w, SCOPE_DOMAIN, name);
-	name = talloc_steal(w->ctx, name);
+	viewing_begin(w, SCOPE_DOMAIN, "");
+	w->v.name = name = mem_fmt(w->ctx, "%s.example.com", type);
 	(void)viewing_owner(w);
 	if (strcmp(type, "alias") == 0) {
 		d = viewing_add(w, &kind_domain, "name", name, "account", "john", "type", type,
@@ -499,6 +499,7 @@ TEST(the_server_files_follow_the_ports)
 		{ "smtps_port", "2465" },    { "imap_port", "2143" },
 		{ "imaps_port", "2993" },    { "pop3_port", "2110" },
 		{ "pop3s_port", "2995" },    { "mail_hostname", "mail.example.com" },
+		{ "rndc_port", "5953" },
 	};
 	struct viewing w;
 
@@ -771,15 +772,65 @@ TEST(damaged_mail_is_refused)
 	viewing_done(&w);
 }
 
-TEST(a_name_in_a_page_is_text)
+TEST(damaged_settings_are_refused)
 {
+	static const char *const rows[][2] = { { "web_max_body_mb", "64; evil" },
+					       { "web_http_port", "0" },
+					       { "web_https_port", "unix:/x" },
+					       { "web_http_port", "80 ssl" } };
+	struct viewing w;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		viewing_begin(&w, SCOPE_SERVER, "");
+		viewing_set(&w, rows[i][0], rows[i][1]);
+		assert_contains(viewing_refusal(&w, &render_nginx_server), rows[i][0]);
+		viewing_done(&w);
+	}
+	viewing_begin(&w, SCOPE_SERVER, "");
+	viewing_set(&w, "mail_hostname", "mail.x\nevil = 1");
+	(void)viewing_refusal(&w, &render_mail_server);
+	viewing_set(&w, "mail_hostname", "$x");
+	(void)viewing_refusal(&w, &render_mail_server);
+	viewing_set(&w, "dns_port", "53; }");
+	(void)viewing_refusal(&w, &render_bind_server);
+	viewing_done(&w);
+}
+
+/* FPM takes the first of a php_value and the last of all else: seen with 8.2. */
+TEST(a_pools_overrides_are_read_before_and_after_our_values)
+{
+	static const char line[] = "include = '/etc/php/8.2/fpm/novacpx/3c/john/*.conf'\n";
 	struct viewing w;
 	struct catalog c;
+	const char *text, *first, *last;
 
 	account(&w);
-	c = viewing_render(&w, &render_home);
-	assert_contains(viewing_find(&c, ARTIFACT_FILE, "/home/john/public_html/index.html")->data,
-			"<h1>Welcome, john</h1>");
+	c = viewing_render(&w, &render_php_fpm);
+	text = viewing_find(&c, ARTIFACT_FILE, "/etc/php/8.2/fpm/pool.d/novacpx-john.conf")->data;
+	first = strstr(text, line);
+	assert_non_null(first);
+	last = strstr(first + 1, line);
+	assert_non_null(last);
+	assert_true(first < strstr(text, "php_admin_value") && first < strstr(text, "pm = "));
+	assert_string_equal(last, line);
+	viewing_done(&w);
+}
+
+TEST(a_page_shows_markup_as_text)
+{
+	struct viewing w;
+	const char *page;
+
+	viewing_begin(&w, SCOPE_SERVER, "");
+	page = page_make(w.ctx, "<script>\"'&",
+			 "a\x01"
+			 "b\xff"
+			 "c\xc3\xbc");
+	assert_contains(page, "<h1>&lt;script&gt;&quot;&#39;&amp;</h1>");
+	assert_contains(page, "a\xef\xbf\xbd"
+			      "b\xef\xbf\xbd"
+			      "c\xc3\xbc</p>");
+	assert_null(strstr(page, "<script"));
 	viewing_done(&w);
 }
 

@@ -7,10 +7,8 @@
 
 #include "base/fs.h"
 #include "model/password.h"
-#include "tests/support/testing.h"
-
-/* The support programs are linked one by one; this one is part of this program. */
 #include "tests/support/state_fix.h"
+#include "tests/support/testing.h"
 
 #define GOLDEN_DIR "tests/golden/statefile"
 #define CANARY     "canary"

@@ -1,0 +1,52 @@
+/*
+ * The engine's Unix socket: one JSON object a line, one answer a line.
+ *
+ * Callers are hostile until shown otherwise: root only (SO_PEERCRED), lines
+ * of at most 64 KiB, at most 64 connections, silent ones closed after a
+ * minute, slow readers too. Lines of a connection are answered in their
+ * order; a line may be held until something comes about, and then the lines
+ * behind it wait. Nothing here blocks.
+ */
+#ifndef RECONCILER_DAEMON_SOCKET_H
+#define RECONCILER_DAEMON_SOCKET_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "base/err.h"
+
+struct server;
+struct conn;
+
+enum {
+	SOCKET_LINE_MAX = 64 * 1024,
+	SOCKET_CONNS_MAX = 64,
+	SOCKET_IDLE_S = 60,
+};
+
+struct server_calls {
+	/* Must lead to conn_answer() or conn_hold(). LINE is not NUL-terminated. */
+	void (*line)(struct conn *c, const char *line, size_t len, void *arg);
+	/* A held line's time is over: must call conn_answer(). */
+	void (*expired)(struct conn *c, void *arg);
+	void *arg;
+};
+
+/* Listens at PATH beneath ROOT (0600; its folder is made); a socket left behind there is removed. */
+int server_new(const void *ctx, sd_event *event, int root, const char *path,
+	       const struct server_calls *calls, struct server **ret, struct err *err) must_check;
+/* To be called every few seconds: closes connections that were silent for too long. */
+void server_tick(struct server *s);
+size_t server_count(const struct server *s);
+
+/* Sends ANSWER (and releases it). A held line is held no longer. */
+void conn_answer(struct conn *c, json_t *answer);
+/* The answer to the current line comes later, at the latest after TIMEOUT_MS. WHAT is handed to C. */
+int conn_hold(struct conn *c, uint64_t timeout_ms, void *what, struct err *err) must_check;
+/* WHAT of the held line, or NULL. */
+void *conn_held(const struct conn *c);
+/* Calls FN for every connection with a held line; FN may answer it. */
+void server_each_held(struct server *s, void (*fn)(struct conn *c, void *arg), void *arg);
+
+#endif
