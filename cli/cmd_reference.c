@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "model/settings.h"
+#include "renderers/renderer.h"
 
 /* A cell of a table: "|" would end it. */
 static void put_cell(const char *text)
@@ -16,8 +17,8 @@ static void put_cell(const char *text)
 static const char *level_name(enum scope_level level)
 {
 	static const char *const names[] = { [SCOPE_SERVER] = "the server",
-					     [SCOPE_ACCOUNT] = "its account",
-					     [SCOPE_DOMAIN] = "its domain name" };
+					     [SCOPE_ACCOUNT] = "an account",
+					     [SCOPE_DOMAIN] = "a domain name" };
 
 	return names[level];
 }
@@ -40,11 +41,21 @@ static const char *notes(const struct field *f)
 	return f->flags & FIELD_FIXED ? "fixed" : "";
 }
 
+static bool is_rendered(const struct kind *k)
+{
+	for (size_t i = 0; i < n_renderers; i++) {
+		if (renderer_reads(renderers[i], k))
+			return true;
+	}
+	return false;
+}
+
 static void put_kind(const void *ctx, const struct kind *k)
 {
-	(void)printf("\n### %s\n\n%s Section `%s`, rendered with %s.\n\n"
+	(void)printf("\n### %s\n\n%s Section `%s`; scope: %s.%s\n\n"
 		     "| field | what it is | allowed | default | |\n|---|---|---|---|---|\n",
-		     k->name, k->doc, k->section, level_name(k->level));
+		     k->name, k->doc, k->section, level_name(k->level),
+		     is_rendered(k) ? "" : " No renderer reads it.");
 	FIELD_FOREACH(f, k) {
 		if (f->flags & FIELD_DERIVED)
 			continue;
@@ -93,10 +104,10 @@ int cmd_reference(struct cli *c, struct err *err)
 {
 	(void)err;
 	(void)puts(
-		"# Reference\n\nWritten by `make reference` from the tables of the code; changes made here are "
-		"lost.\n\n## Kinds\n\n`key`: part of the name. `parent`: the resource it belongs to and is deleted "
-		"with. `fixed`: cannot change\nafter creation. Where a kind has no renderer yet, it is stored, "
-		"checked, exported and rolled back, and nothing of\nit reaches the machine (see ARCHITECTURE.md).");
+		"# Reference\n\nWritten by `make reference` from the tables of the code; changes made here are lost.\n\n"
+		"## Kinds\n\n`key`: part of the name. `parent`: the resource it belongs to and is deleted with. "
+		"`fixed`: cannot change\nafter creation. What no renderer reads is stored, checked, exported and rolled "
+		"back; nothing of it is put on the\nmachine.");
 	KIND_FOREACH(k)
 		put_kind(c->ctx, k);
 	put_settings(c->ctx);
