@@ -115,6 +115,18 @@ fuzz: ## search with one fuzz target: TARGET=doc SECONDS=60
 	mkdir -p build/fuzz-found/$(TARGET)
 	build/fuzz-clang/tests/fuzz/$(TARGET) -max_total_time=$(SECONDS) build/fuzz-found/$(TARGET) tests/fuzz/corpus/$(TARGET)
 
+# Measuring: the engine's work beside a floor that does the raw work of the same bytes.
+
+BENCH := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/*.c)))
+
+$(B)/tests/bench/bench: $(BENCH) $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=act_zones,--wrap=service_reload $^ $(PKG_LIBS) -lz -o $@
+
+.PHONY: bench
+bench: ## measure against the raw work of the same bytes (root; BENCH_N="100 1000")
+	+$(MAKE) -s VARIANT=release build/release/tests/bench/bench
+	build/release/tests/bench/bench
+
 # Lints
 
 .PHONY: layer-check pure-check hdr-check tidy cppcheck lint

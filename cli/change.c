@@ -53,20 +53,45 @@ static void summary(struct cli *c, const struct plan *p, const struct execution 
 			     rev, x->done, x->failed, x->reloads, x->reloads == 1 ? "" : "s");
 }
 
+static int count_not_ready(const struct condition *row, void *arg, struct err *err)
+{
+	struct cli *c = arg;
+
+	(void)err;
+	if (!c->json)
+		(void)printf("%s! %s: %s (%s)%s\n    %s\n", cli_colour(c, "\033[31m"),
+			     row->resource, row->type, row->reason, cli_colour(c, "\033[0m"),
+			     row->message);
+	return 0;
+}
+
 static int carry_out(struct cli *c, struct plan *p, struct err *err)
 {
+	const struct pass_opts whole = { .full = true, .whole = true };
 	struct execution x = { .progress = show_progress };
+	struct execution again = { .progress = show_progress };
+	struct pass_result result;
 	struct err e = ERR_INIT;
+	int64_t conditions = 0;
 	int r = plan_execute(p, &x, err);
 
+	/* history can be made up for later: a failure there is told, and the change stands */
+	if (r >= 0 && (archive_live(p, &e) < 0 || archive_desired(c->e, &e) < 0))
+		(void)fprintf(stderr, "novacpx: history: %s\n", e.msg);
+	if (r >= 0 && x.wants_whole) {
+		r = pass_run(c->e, &whole, c->force, &again, &result, err);
+		x.done += again.done;
+		x.failed = again.failed;
+		x.reloads += again.reloads;
+	}
+	if (r >= 0)
+		r = condition_each(c->e->db, NULL, count_not_ready, c, err);
+	if (r >= 0)
+		r = condition_count(c->e->db, &conditions, err);
 	if (r < 0)
 		return r;
-	/* history can be made up for later: a failure there is told, and the change stands */
-	if (archive_live(p, &e) < 0 || archive_desired(c->e, &e) < 0)
-		(void)fprintf(stderr, "novacpx: history: %s\n", e.msg);
-	cli_show_findings(c, p);
 	summary(c, p, &x, p->rev);
-	return p->n_findings ? EXIT_QUARANTINED : EXIT_DONE;
+	return conditions ? EXIT_QUARANTINED : EXIT_DONE;
 }
 
 static int guarded(struct cli *c, const struct plan *p, struct err *err)

@@ -43,13 +43,14 @@ static bool is_registered_now(const struct plan *p, const char *zone)
 	return false;
 }
 
-static int served(struct rndc *r, const struct action *a, struct err *err)
+static int served(const struct verbs *verbs, struct rndc *r, const struct action *a,
+		  struct err *err)
 {
 	const struct timespec nap = { .tv_nsec = SERIAL_NAP_NS };
 	uint32_t serial = 0;
 
 	for (int i = 0; i < SERIAL_TRIES; i++) {
-		int e = rndc_zone_serial(r, zone_of(a), &serial, err);
+		int e = verbs->zone_serial(r, zone_of(a), &serial, err);
 
 		if (e < 0 && e != -ERR_CHECK)
 			return e;
@@ -63,22 +64,23 @@ static int served(struct rndc *r, const struct action *a, struct err *err)
 		       serial, a->serial, a->art.path);
 }
 
-static int change_zone(struct rndc *r, struct action *a, struct err *err)
+static int change_zone(const struct verbs *verbs, struct rndc *r, const struct action *a,
+		       struct err *err)
 {
 	int e;
 
 	if (a->op == ACTION_UPDATE || a->op == ACTION_DELETE) {
-		e = rndc_zone_del(r, a->art.path, err);
+		e = verbs->zone_del(r, a->art.path, err);
 		if (e < 0 && e != -ERR_NOTFOUND)
 			return e;
 		err_clear(err);
 	}
 	if (a->op == ACTION_DELETE)
 		return 0;
-	e = rndc_zone_add(r, a->art.path, a->art.data, err);
+	e = verbs->zone_add(r, a->art.path, a->art.data, err);
 	if (e == -ERR_CONFLICT) { /* it knows the zone (engine.db was lost): load what we wrote */
 		err_clear(err);
-		e = rndc_zone_reload(r, a->art.path, err);
+		e = verbs->zone_reload(r, a->art.path, err);
 	}
 	return e;
 }
@@ -110,13 +112,14 @@ int act_zones(struct plan *p, struct err *err)
 	struct rndc_at at = { .root = p->e->root,
 			      .port = (uint16_t)p->e->at.rndc_port,
 			      .timeout_ms = 10000 };
-	cleanup_(rndc_freep) struct rndc *r = NULL;
+	const struct verbs *verbs = p->e->verbs;
+	struct rndc *r = NULL;
 	struct err e = ERR_INIT;
 
 	(void)err;
 	if (!any_work(p))
 		return 0;
-	if (rndc_open(p->ctx, &at, &r, &e) < 0) {
+	if (verbs->zones_open(p->ctx, &at, &r, &e) < 0) {
 		all_failed(p, &e);
 		return 0;
 	}
@@ -125,7 +128,7 @@ int act_zones(struct plan *p, struct err *err)
 
 		err_clear(&e);
 		if (a->stage == STAGE_ZONE && is_live(a)) {
-			if (change_zone(r, a, &e) < 0)
+			if (change_zone(verbs, r, a, &e) < 0)
 				act_failed(p, a, &e);
 			else
 				a->is_done = true;
@@ -138,12 +141,13 @@ int act_zones(struct plan *p, struct err *err)
 		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
 			continue;
 		err_clear(&e);
-		rc = rndc_zone_reload(r, zone_of(a), &e);
+		rc = verbs->zone_reload(r, zone_of(a), &e);
 		if (rc >= 0)
-			rc = served(r, a, &e);
+			rc = served(verbs, r, a, &e);
 		if (rc < 0)
 			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
 				  "ReloadFailed", "bind: %s", e.msg);
 	}
+	verbs->zones_close(&r);
 	return 0;
 }

@@ -25,6 +25,7 @@ struct check {
 	char stage[64];
 	int stage_fd;
 	struct strmap folders;  /* folders of the stage that were made */
+	struct strmap staged;   /* paths that stand there */
 	struct strmap left_out; /* resources that do not count in this run */
 	struct strmap suspects; /* resources with actions of this service, in order */
 };
@@ -87,6 +88,7 @@ static int stage_one(struct check *c, const struct action *a, struct err *err)
 
 	if (r < 0)
 		return r;
+	*strmap_slot(&c->staged, a->art.path) = c;
 	fd = fs_open(c->stage_fd, a->art.path, O_WRONLY | O_CREAT | O_TRUNC, 0600, FS_NOLINKS, err);
 	if (fd < 0)
 		return fd;
@@ -100,6 +102,75 @@ static int stage_one(struct check *c, const struct action *a, struct err *err)
 static bool counts(const struct check *c, const struct action *a)
 {
 	return is_staged(a) && !(is_of(c, a) && strmap_find(&c->left_out, a->art.resource));
+}
+
+/* Whether the whole future has to be parsed, or what changed is enough. */
+static bool needs_whole(const struct check *c, const char *dir)
+{
+	if (c->p->is_whole)
+		return true;
+	for (size_t i = 0; i < c->p->n; i++) {
+		const struct action *a = &c->p->v[i];
+
+		if (is_of(c, a) && counts(c, a) && is_in_trees(a->art.path) &&
+		    !is_beneath(a->art.path, dir) && !is_beneath(a->art.path, "/etc/novacpx/ssl") &&
+		    !(a->art.flags & ARTIFACT_ONCE))
+			return true; /* something that all of them share */
+	}
+	return false;
+}
+
+static int stage_live(struct check *c, const struct owned *o, struct err *err)
+{
+	struct action copy = { .art = { .path = o->path, .mode = o->mode } };
+	char *data;
+	int r = fs_read(c->ctx, c->p->e->root, o->path, (size_t)64 << 20, 0, &data, &copy.art.len,
+			err);
+
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	copy.art.data = data;
+	return r < 0 ? r : stage_one(c, &copy, err);
+}
+
+/* A changed include is judged within its unchanged site: that one is shown beside it. */
+static int stage_siblings_of(struct check *c, const struct action *a, const char *dir,
+			     struct err *err)
+{
+	cleanup_(mem_freep) struct owned_cursor *rows = NULL;
+	struct owned *o;
+	int r = owned_open(c->ctx, c->p->e->db, a->scope, &rows, err);
+
+	while (r >= 0 && (r = owned_next(c->ctx, rows, &o, err)) > 0) {
+		if (o->type == ARTIFACT_FILE && is_beneath(o->path, dir) &&
+		    !strmap_find(&c->staged, o->path))
+			r = stage_live(c, o, err);
+	}
+	return r;
+}
+
+static int stage_siblings(struct check *c, struct err *err)
+{
+	struct strmap scopes = STRMAP_ON(c->ctx);
+	int r = 0;
+
+	for (size_t k = 0; k < ARRAY_LEN(partial); k++) {
+		if (strcmp(partial[k].service, c->svc->name) != 0 || needs_whole(c, partial[k].dir))
+			continue;
+		for (size_t i = 0; i < c->p->n && r >= 0; i++) {
+			const struct action *a = &c->p->v[i];
+
+			if (!is_of(c, a) || !counts(c, a) ||
+			    !is_beneath(a->art.path, partial[k].dir) ||
+			    strmap_find(&scopes, a->scope))
+				continue;
+			*strmap_slot(&scopes, a->scope) = c;
+			r = stage_siblings_of(c, a, partial[k].dir, err);
+		}
+	}
+	return r < 0 ? r : 0;
 }
 
 static int restage(struct check *c, struct err *err)
@@ -117,6 +188,7 @@ static int restage(struct check *c, struct err *err)
 			return r;
 	}
 	c->folders = (struct strmap)STRMAP_ON(c->ctx);
+	c->staged = (struct strmap)STRMAP_ON(c->ctx);
 	(void)snprintf(c->stage, sizeof(c->stage), "/dev/shm/novacpx-XXXXXX");
 	if (!mkdtemp(c->stage) || chmod(c->stage, 0755) < 0)
 		return err_sys(err, "make a staging folder in /dev/shm");
@@ -133,6 +205,8 @@ static int restage(struct check *c, struct err *err)
 		if (counts(c, a) && a->op != ACTION_DELETE && is_in_trees(a->art.path))
 			r = stage_one(c, a, err);
 	}
+	if (r >= 0)
+		r = stage_siblings(c, err);
 	if (r >= 0 && c->p->identities && identity_is_dirty(c->p->identities))
 		r = identity_stage(c->p->identities, c->stage_fd, err);
 	return r;
@@ -158,24 +232,10 @@ static const char *const *removed_in(struct check *c, const char *dir)
 
 		if (counts(c, a) && a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE &&
 		    is_beneath(a->art.path, dir))
-			ptrs_add(c->ctx, &list, a->art.path);
+			ptrs_add(c->ctx, &list, a->art.path + strlen(dir) + 1);
 	}
 	ptrs_add(c->ctx, &list, NULL);
 	return (const char *const *)list.v;
-}
-
-/* Whether the whole future has to be parsed, or what changed is enough. */
-static bool needs_whole(const struct check *c, const char *dir)
-{
-	for (size_t i = 0; i < c->p->n; i++) {
-		const struct action *a = &c->p->v[i];
-
-		if (is_of(c, a) && counts(c, a) && is_in_trees(a->art.path) &&
-		    !is_beneath(a->art.path, dir) && !is_beneath(a->art.path, "/etc/novacpx/ssl") &&
-		    !(a->art.flags & ARTIFACT_ONCE))
-			return true; /* something that all of them share */
-	}
-	return false;
 }
 
 static const char *staged_path(struct check *c, const char *dir)
@@ -210,7 +270,7 @@ static int run_validator(struct check *c, bool live, const char *const *argv,
 								  staged_path(c, partial[i].dir),
 							  .staged_only = true };
 	}
-	return checkns_run(c->ctx, &ns, argv, res, err);
+	return c->p->e->verbs->validate(c->ctx, &ns, argv, res, err);
 }
 
 /* BIND: the changed zones in one configuration of their own; what all share by its own checker. */

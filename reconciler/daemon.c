@@ -32,6 +32,7 @@ enum {
 	LOCK_LATER_S = 5,
 	BACKOFF_MAX_S = 300,
 	LOST_SWEEP_S = 1,
+	RETRY_LATER_S = 60,
 };
 
 /* What the next pass is for, and when it is due. */
@@ -168,6 +169,9 @@ static void read_next_try(struct daemon *d)
 		    &ignored) >= 0 &&
 	    sql_step(st, &ignored) > 0)
 		d->agenda->next_try = sql_int(st, 0);
+	/* one that the pass did not take up must not make it run again and again */
+	if (d->agenda->next_try && d->agenda->next_try <= engine_now())
+		d->agenda->next_try = engine_now() + RETRY_LATER_S;
 }
 
 static void tell_limit(struct daemon *d)
@@ -186,8 +190,14 @@ static void watch_again(struct daemon *d, bool all)
 {
 	struct err err = ERR_INIT;
 
-	if ((all ? watch_refresh(d->watch, &err) : watch_follow(d->watch, &err)) < 0)
+	struct strmap *scopes = &d->agenda->scopes;
+	int news =
+		all ? watch_refresh(d->watch, scopes, &err) : watch_follow(d->watch, scopes, &err);
+
+	if (news < 0)
 		log_once(d->agenda, "watching folders", &err);
+	else if (news & WATCH_DRIFT)
+		ask(d, GATHER_MS * MS, false);
 	tell_limit(d);
 }
 
@@ -234,12 +244,12 @@ static void passed(struct daemon *d, const struct pass_result *res, bool full, i
 	g->logged[0] = '\0';
 	s->failed[0] = '\0';
 	s->failed_code = ERR_OK;
-	s->last_actions = (int64_t)res->actions;
-	s->last_failed = (int64_t)res->failed;
-	if (res->actions || res->failed)
+	if (res->actions || (int64_t)res->failed != s->last_failed)
 		log_info("revision %" PRId64 ": %zu actions, %zu failed, %zu reloads, %" PRId64
 			 " ms",
 			 d->applied, res->actions, res->failed, res->reloads, s->last_ms);
+	s->last_actions = (int64_t)res->actions;
+	s->last_failed = (int64_t)res->failed;
 	if (res->findings)
 		(void)!condition_each(d->e->db, NULL, log_new, &from, &ignored);
 	watch_again(d, full);
@@ -291,7 +301,7 @@ static int read_events(struct daemon *d)
 
 	if (news < 0)
 		log_once(d->agenda, "watching folders", &err);
-	if (news > 0 && (news & WATCH_LOST))
+	else if (news & WATCH_LOST)
 		log_warn("the kernel dropped events of our folders; everything is compared anew");
 	return news;
 }
@@ -320,34 +330,6 @@ static int run_pass(struct daemon *d, struct err *err)
 	return r;
 }
 
-static int on_pass(sd_event_source *src, uint64_t usec, void *arg)
-{
-	struct daemon *d = arg;
-	struct err err = ERR_INIT;
-	int r = take_lock(d, &err);
-
-	(void)src;
-	(void)usec;
-	if (r == -ERR_BUSY)
-		return 0;
-	if (r >= 0) {
-		(void)read_events(d); /* edits up to here go with this pass */
-		r = run_pass(d, &err);
-		engine_unlock(d->e);
-	}
-	if (r < 0)
-		failed(d, &err);
-	read_next_try(d);
-	d->agenda->db_version = data_version(d->e->db);
-	give_back(d);
-	request_settle(d);
-	if (r >= 0 && d->head > d->applied) /* it came while the pass ran */
-		ask(d, 0, false);
-	return 0;
-}
-
-/* Why */
-
 static void look_at_databases(struct daemon *d)
 {
 	struct agenda *g = d->agenda;
@@ -372,6 +354,38 @@ static void look_at_databases(struct daemon *d)
 	if (d->head > d->applied)
 		ask(d, GATHER_MS * MS, d->head > head);
 }
+
+static int on_pass(sd_event_source *src, uint64_t usec, void *arg)
+{
+	struct daemon *d = arg;
+	struct err err = ERR_INIT;
+	int r = take_lock(d, &err);
+
+	(void)src;
+	(void)usec;
+	if (r == -ERR_BUSY)
+		return 0;
+	look_at_databases(d);
+	if (r >= 0) {
+		int news = read_events(d); /* edits up to here go with this pass */
+
+		d->agenda->full = d->agenda->full || news < 0 || (news & WATCH_LOST);
+		r = run_pass(d, &err);
+		engine_unlock(d->e);
+	}
+	if (r < 0)
+		failed(d, &err);
+	if (r < 0 && read_cursors(d, &err) < 0)
+		log_once(d->agenda, "databases", &err);
+	read_next_try(d);
+	give_back(d);
+	request_settle(d);
+	if (r >= 0 && d->head > d->applied) /* it came while the pass ran */
+		ask(d, 0, false);
+	return 0;
+}
+
+/* Why */
 
 static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
 {
@@ -401,9 +415,8 @@ static int on_events(sd_event_source *src, int fd, uint32_t events, void *arg)
 
 	(void)fd;
 	(void)events;
-	if (news < 0) /* else it would be told again at once */
-		(void)sd_event_source_set_enabled(src, SD_EVENT_OFF);
-	else if (news & WATCH_LOST)
+	(void)src;
+	if (news < 0 || (news & WATCH_LOST))
 		ask_sweep(d, LOST_SWEEP_S * S);
 	else if (news & WATCH_DRIFT)
 		ask(d, GATHER_MS * MS, false);

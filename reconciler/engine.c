@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,12 +30,45 @@ int64_t engine_now(void)
 	return (int64_t)time(NULL);
 }
 
+/*
+ * The databases hold what no other user may read; they are made before SQLite opens them, for its
+ * further files take their mode. Once it has them open, no other descriptor of them may be closed in
+ * this process: that would drop its locks, and the next process to leave would delete its log.
+ */
+static int protect(struct engine *e, struct err *err)
+{
+	static const char *const files[] = { ENGINE_STATE_DIR "/model.db",
+					     ENGINE_STATE_DIR "/engine.db" };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		cleanup_(fd_close) int made = -1;
+		cleanup_(fd_close) int fd = -1;
+		char magic[40];
+
+		if (!fs_exists(e->root, files[i])) {
+			made = fs_open(e->root, files[i], O_WRONLY | O_CREAT, 0600, 0, err);
+			if (made < 0)
+				return made;
+		}
+		fd = fs_open(e->root, files[i], O_PATH, 0, 0,
+			     err); /* closing such a one drops nothing */
+		if (fd < 0)
+			return fd;
+		(void)snprintf(magic, sizeof(magic), "/proc/self/fd/%d", fd);
+		if (chmod(magic, 0600) < 0)
+			return err_sys(err, "protect %s", files[i]);
+	}
+	return 0;
+}
+
 static int open_parts(struct engine *e, struct err *err)
 {
 	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
 	bool rebuilt;
 	int r = fs_mkdirs(e->root, ENGINE_STATE_DIR, 0755, err);
 
+	if (r >= 0)
+		r = protect(e, err);
 	if (r >= 0)
 		r = store_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/model.db", base), false,
 			       &e->store, err);
@@ -46,23 +81,6 @@ static int open_parts(struct engine *e, struct err *err)
 	return r;
 }
 
-/* The databases hold what no other user may read. */
-static int protect(struct engine *e, struct err *err)
-{
-	static const char *const files[] = { "/model.db", "/engine.db" };
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		const char *path = mem_fmt(e, ENGINE_STATE_DIR "%s", files[i]);
-		cleanup_(fd_close) int fd = fs_open(e->root, path, O_RDONLY, 0, 0, err);
-
-		if (fd < 0)
-			return fd;
-		if (fchmod(fd, 0600) < 0)
-			return err_sys(err, "protect %s", path);
-	}
-	return 0;
-}
-
 int engine_open(const void *ctx, const char *root_path, struct engine **ret, struct err *err)
 {
 	struct engine *e = mem_new(ctx, struct engine);
@@ -71,6 +89,7 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret, str
 	int r = 0;
 
 	e->root = e->lock = -1;
+	e->verbs = &verbs_real;
 	talloc_set_destructor(e, engine_free);
 	if (!real)
 		r = err_sys(err, "root folder %s", root_path);
@@ -87,8 +106,6 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret, str
 	e->at = (struct service_at){ .root = e->root, .root_path = e->root_path };
 	if (r >= 0)
 		r = open_parts(e, err);
-	if (r >= 0)
-		r = protect(e, err);
 	if (r < 0) {
 		(void)talloc_free(e);
 		return r;
@@ -107,8 +124,12 @@ int engine_lock(struct engine *e, int wait_ms, struct err *err)
 	for (int waited = 0; flock(e->lock, LOCK_EX | LOCK_NB) < 0; waited += 50) {
 		const struct timespec nap = { .tv_nsec = 50000000 };
 
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_sys(err, "lock " ENGINE_STATE_DIR "/engine.lock");
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			int r = err_sys(err, "lock " ENGINE_STATE_DIR "/engine.lock");
+
+			fd_close(&e->lock); /* an open one counts as held */
+			return r;
+		}
 		if (waited >= wait_ms) {
 			fd_close(&e->lock);
 			return err_set(err, ERR_BUSY,

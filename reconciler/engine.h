@@ -9,6 +9,7 @@
 
 #include "model/store.h"
 #include "reconciler/service.h"
+#include "reconciler/verbs.h"
 #include "state/history.h"
 
 #define ENGINE_STATE_DIR "/var/lib/novacpx"
@@ -21,6 +22,7 @@ struct engine {
 	struct history *history;
 	int lock;
 	struct service_at at;
+	const struct verbs *verbs; /* verbs_real, but in scenarios */
 };
 
 /* Opens (and makes, below ROOT_PATH) databases and history. Closed with CTX. */

@@ -18,7 +18,7 @@ static const char schema[] =
 	"CREATE UNIQUE INDEX artifact_place ON artifact(path, type);"
 	"CREATE TABLE condition(resource TEXT NOT NULL, part TEXT NOT NULL, type TEXT NOT NULL, "
 	"reason TEXT NOT NULL, message TEXT NOT NULL, scope TEXT NOT NULL, rev INTEGER NOT NULL, "
-	"since INTEGER NOT NULL, next_try INTEGER NOT NULL, attempts INTEGER NOT NULL, "
+	"since INTEGER NOT NULL, next_try INTEGER NOT NULL, attempts INTEGER NOT NULL, stale INTEGER NOT NULL DEFAULT 0, "
 	"PRIMARY KEY(resource, part)) STRICT, WITHOUT ROWID; CREATE INDEX condition_scope ON condition(scope, part);"
 	"CREATE TABLE journal(type INTEGER NOT NULL, path TEXT NOT NULL, temp TEXT, post BLOB, "
 	"PRIMARY KEY(path, type)) STRICT, WITHOUT ROWID;"
@@ -248,11 +248,12 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(
 		db,
-		"INSERT INTO condition(resource, part, type, reason, message, scope, rev, since, next_try, attempts) "
-		"VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET since=CASE WHEN type=excluded.type AND "
-		"reason=excluded.reason THEN since ELSE excluded.since END, type=excluded.type, "
-		"reason=excluded.reason, message=excluded.message, scope=excluded.scope, rev=excluded.rev, "
-		"next_try=excluded.next_try, attempts=attempts+1",
+		"INSERT INTO condition(resource, part, type, reason, message, scope, rev, since, next_try, "
+		"attempts) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,CASE WHEN ?9 THEN ?9+1 ELSE 0 END,1) ON CONFLICT DO UPDATE "
+		"SET since=CASE WHEN type=excluded.type AND reason=excluded.reason THEN since ELSE excluded.since END, "
+		"next_try=CASE WHEN ?9 THEN ?9+min(300, (1<<min(attempts,9))+abs(random())%(1+attempts)) ELSE 0 END, "
+		"attempts=CASE WHEN stale THEN attempts+1 ELSE attempts END, stale=0, type=excluded.type, "
+		"reason=excluded.reason, message=excluded.message, scope=excluded.scope, rev=excluded.rev",
 		&st, err);
 
 	if (r < 0)
@@ -266,20 +267,27 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 	sql_bind_int(st, 7, c->rev);
 	sql_bind_int(st, 8, c->since);
 	sql_bind_int(st, 9, c->next_try);
-	sql_bind_int(st, 10, c->attempts ? c->attempts : 1);
 	return sql_run(st, err);
 }
 
-int condition_clear(struct sql *db, const char *scope, const char *part, struct err *err)
+int condition_doubt(struct sql *db, const char *scope, const char *part, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "DELETE FROM condition WHERE scope=? AND part=?", &st, err);
+	int r = sql_get(db, "UPDATE condition SET stale=1 WHERE scope=? AND part=?", &st, err);
 
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, scope);
 	sql_bind_text(st, 2, part);
 	return sql_run(st, err);
+}
+
+int condition_sweep(struct sql *db, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(db, "DELETE FROM condition WHERE stale=1", &st, err);
+
+	return r < 0 ? r : sql_run(st, err);
 }
 
 int condition_each(struct sql *db, const char *resource, condition_fn *fn, void *arg,

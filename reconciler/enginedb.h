@@ -73,16 +73,22 @@ struct condition {
 	const char *reason; /* one word: ValidationFailed, RenderFailed, … */
 	const char *message;
 	const char *scope;
-	int64_t rev, since, next_try; /* next_try 0: not by time */
+	int64_t rev, since;
+	int64_t next_try; /* put: 0 not by time, else now; read: when (1 s, doubling to 5 min, with jitter) */
 	int64_t attempts;
 };
 
 typedef int condition_fn(const struct condition *c, void *arg, struct err *err);
 
+/* One that was there with this type and reason keeps its `since`. */
 int condition_put(struct sql *db, const struct condition *c, struct err *err) must_check;
-/* Removes the conditions of a resource (all services with SERVICE NULL). */
-int condition_clear(struct sql *db, const char *resource, const char *service,
+/*
+ * A pass looked at PART of SCOPE: its conditions go with condition_sweep() unless they are put again
+ * in between, which keeps their age and counts the attempts.
+ */
+int condition_doubt(struct sql *db, const char *scope, const char *part,
 		    struct err *err) must_check;
+int condition_sweep(struct sql *db, struct err *err) must_check;
 /* All, or those of RESOURCE; in order of resource. */
 int condition_each(struct sql *db, const char *resource, condition_fn *fn, void *arg,
 		   struct err *err) must_check;

@@ -165,23 +165,59 @@ static bool needs_reload(const struct plan *p, const char *service)
 	return false;
 }
 
+/* The machine's files of SERVICE as they were before this plan. */
+static void put_back(struct plan *p, const char *service)
+{
+	cleanup_(syncset_done) struct syncset sync = { .n = 0 };
+	struct err ignored = ERR_INIT;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		struct action back = *a;
+
+		if (!a->is_done || !is_live(a) || a->stage != STAGE_FILE || !a->art.service ||
+		    strcmp(a->art.service, service) != 0 || (a->art.flags & ARTIFACT_ONCE))
+			continue;
+		a->is_dropped = true;
+		back.op = a->op == ACTION_CREATE && a->art.type != ARTIFACT_BLOCK ? ACTION_DELETE
+										  : ACTION_UPDATE;
+		back.art.data = a->before;
+		back.art.len = a->before_len;
+		if (a->old && a->art.type == ARTIFACT_FILE) {
+			back.art.mode = a->old->mode;
+			back.art.owner = a->old->owner;
+			back.art.group = a->old->group;
+		}
+		if (back.op == ACTION_UPDATE && act_file_stage(p, &back, &sync, &ignored) < 0)
+			continue; /* the next pass finds it different and mends it */
+		if (act_file_activate(p, &back, &sync, &ignored) < 0)
+			continue;
+	}
+	if (syncset_flush(&sync, &ignored) < 0)
+		return;
+}
+
+/*
+ * The daemon goes on with its old configuration; so do the files. What passed alone does not pass
+ * together: the next pass judges the whole, and finds who is at fault.
+ */
 static void reload_failed(struct plan *p, struct execution *x, const char *name,
 			  const struct err *e)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct action *a = &p->v[i];
 
-		if (!a->is_done || !a->art.service || strcmp(a->art.service, name) != 0)
+		if (!a->is_done || !is_live(a) || !a->art.service ||
+		    strcmp(a->art.service, name) != 0)
 			continue;
 		plan_find(p, a->scope, a->renderer, a->art.resource, "Blocked", "ReloadRefused",
-			  "written, but not live: %s did not take its configuration: %s", name,
-			  e->msg);
+			  "not live: %s did not take its configuration: %s", name, e->msg);
 		p->findings[p->n_findings - 1].retry = true;
 	}
+	put_back(p, name);
 	plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name), "Failed", "ReloadRefused",
 		  "%s", e->msg);
-	p->findings[p->n_findings - 1].retry = true;
-	x->wants_full = !p->is_full;
+	x->wants_whole = !p->is_whole;
 }
 
 static void reload_services(struct plan *p, struct execution *x)
@@ -205,7 +241,7 @@ static void reload_services(struct plan *p, struct execution *x)
 		told(x, mem_fmt(p->ctx, "reload %s", name), i, names.n);
 		x->reloads++;
 		(void)fault_point("reload");
-		r = service_reload(p->ctx, &p->e->at, svc, &e);
+		r = p->e->verbs->reload(p->ctx, &p->e->at, svc, &e);
 		if (r == -ERR_ABSENT)
 			plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name),
 				  "Progressing", "NotRunning",
@@ -313,11 +349,11 @@ static int record_findings(struct plan *p, struct err *err)
 	int r = 0;
 
 	for (size_t i = 0; i < p->n_visited && r >= 0; i++)
-		r = condition_clear(p->e->db, p->visited[i].scope, p->visited[i].part, err);
+		r = condition_doubt(p->e->db, p->visited[i].scope, p->visited[i].part, err);
 	if (r >= 0)
-		r = condition_clear(p->e->db, "s", "reload", err);
+		r = condition_doubt(p->e->db, "s", "reload", err);
 	if (r >= 0)
-		r = condition_clear(p->e->db, "s", "check", err);
+		r = condition_doubt(p->e->db, "s", "check", err);
 	for (size_t i = 0; i < p->n_findings && r >= 0; i++) {
 		const struct finding *f = &p->findings[i];
 		struct condition c = { .resource = f->resource,
@@ -328,11 +364,11 @@ static int record_findings(struct plan *p, struct err *err)
 				       .scope = f->scope,
 				       .rev = p->rev,
 				       .since = p->now,
-				       .next_try = f->retry ? p->now + 30 : 0 };
+				       .next_try = f->retry ? p->now : 0 };
 
 		r = condition_put(p->e->db, &c, err);
 	}
-	return r;
+	return r < 0 ? r : condition_sweep(p->e->db, err);
 }
 
 static int record(struct plan *p, struct execution *x, struct err *err)

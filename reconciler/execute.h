@@ -19,7 +19,7 @@ struct execution {
 	void *arg;
 	size_t done, failed;
 	size_t reloads;
-	bool wants_full; /* a reload was refused: something beyond the plan is broken */
+	bool wants_whole; /* a reload was refused: judge everything together, once */
 };
 
 int plan_execute(struct plan *p, struct execution *x, struct err *err) must_check;

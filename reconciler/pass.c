@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/archive.h"
 #include "reconciler/check.h"
 #include "reconciler/load.h"
 
@@ -100,6 +101,44 @@ static bool rendered(struct walk *w, const char *scope, const struct renderer *r
 	return false;
 }
 
+/*
+ * What a compromised writer may have put into model.db is checked again here, with the checks of
+ * every change set, before anything is done about it. Only where something would be done: a pass
+ * that finds nothing to do reads the rows once and that is all.
+ */
+static int verify_view(struct walk *w, const struct renderer *r, const struct view *v,
+		       struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(w->keep, "verify");
+	int rc = 0;
+
+	if (v->account)
+		rc = res_verify(tmp, res_copy(tmp, v->account), err);
+	for (size_t i = 0; r->inputs[i] && rc >= 0; i++) {
+		const struct ptrs *all = view_all(v, r->inputs[i]);
+
+		for (size_t k = 0; k < all->n && rc >= 0; k++) {
+			rc = res_verify(tmp, res_copy(tmp, all->v[k]), err);
+			if (rc < 0)
+				(void)err_wrap(err, "%s", res_name(tmp, all->v[k]));
+		}
+	}
+	return rc;
+}
+
+static void hold_unverified(struct walk *w, const char *scope, const struct renderer *r,
+			    const struct view *v, size_t actions_before)
+{
+	struct err err = ERR_INIT;
+
+	if (!v || w->p->n == actions_before || verify_view(w, r, v, &err) >= 0)
+		return;
+	plan_find(w->p, scope, r->name, w->p->v[actions_before].art.resource, "Failed",
+		  "InvalidRow",
+		  "what stands in model.db is not valid, so nothing is done about it: %s", err.msg);
+	w->p->n = actions_before;
+}
+
 /* One scope: each renderer's catalog against its rows. SCOPE and everything else live on CTX. */
 static int one_scope(struct walk *w, const void *ctx, const char *scope, const struct view *v,
 		     uint32_t mask, const struct ptrs *rows, struct err *err)
@@ -111,6 +150,7 @@ static int one_scope(struct walk *w, const void *ctx, const char *scope, const s
 		const struct renderer *rend = renderers[i];
 		struct catalog want = { .ctx = ctx };
 		size_t first = 0;
+		size_t before;
 		size_t n;
 
 		if (!(mask & ((uint32_t)1 << i)))
@@ -122,9 +162,12 @@ static int one_scope(struct walk *w, const void *ctx, const char *scope, const s
 		while (n < rows->n &&
 		       strcmp(((struct owned *)rows->v[n])->renderer, rend->name) == 0)
 			n++;
+		before = w->p->n;
 		if (rendered(w, scope, rend, v, &want))
 			r = plan_compare(w->p, scope, rend->name, &want,
 					 (struct owned **)rows->v + first, n - first, err);
+		if (r >= 0)
+			hold_unverified(w, scope, rend, v, before);
 	}
 	return r;
 }
@@ -277,6 +320,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->ctx = p;
 	p->e = e;
 	p->now = engine_now();
+	p->is_whole = opts->whole;
 	p->maps.ctx = p->folders.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = store_head(e->store, &p->rev, err);
@@ -375,15 +419,17 @@ int pass_run(struct engine *e, const struct pass_opts *opts, const char *approve
 		}
 		*x = (struct execution){ .progress = x->progress, .arg = x->arg };
 		r = plan_execute(p, x, err);
+		if (r >= 0)
+			r = archive_live(p, err);
 		*ret = (struct pass_result){ .actions = plan_changes(p),
 					     .done = x->done,
 					     .failed = x->failed,
 					     .findings = p->n_findings,
 					     .reloads = x->reloads };
-		if (r < 0 || !x->wants_full)
+		if (r < 0 || !x->wants_whole)
 			return r;
-		again.full =
-			true; /* something else is broken: look at everything once, which mends what is ours */
+		again.full = again.whole =
+			true; /* which also mends what is ours and was broken by hand */
 	}
 	return 0;
 }

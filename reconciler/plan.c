@@ -301,8 +301,15 @@ int plan_compare(struct plan *p, const char *scope, const char *part, struct cat
 
 	if (r >= 0)
 		r = catalog_sort(want, err);
-	if (r < 0)
-		return r;
+	if (r < 0) { /* this scope's own trouble; nothing of it changes, the others go on */
+		plan_find(p, scope, part,
+			  n_rows    ? rows[0]->resource
+			  : want->n ? want->v[0].resource
+				    : scope,
+			  "Failed", "RenderFailed", "%s", err->msg);
+		err_clear(err);
+		return 0;
+	}
 	mem_room(p->ctx, &p->visited, &p->visited_cap, p->n_visited, sizeof(*p->visited));
 	p->visited[p->n_visited++] = (struct visit){ .scope = scope, .part = part };
 	while (r >= 0 && (i < want->n || j < n_rows)) {

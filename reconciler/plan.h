@@ -81,6 +81,7 @@ struct plan {
 	struct strmap maps;             /* map file → struct map, or NULL if there is none */
 	struct strmap folders;          /* names in the administrator's include folders */
 	bool is_full;
+	bool is_whole;     /* validators judge everything, not only what changed */
 	bool report_drift; /* drift_policy: report */
 	int64_t uid_min, uid_max;
 };

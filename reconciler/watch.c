@@ -133,6 +133,76 @@ static void table_del(struct table *t, int wd)
 	t->n--;
 }
 
+/* What is found out for the caller. */
+struct news {
+	struct strmap *scopes;
+	int flags;
+};
+
+/* Marking */
+
+static void mark(struct news *n, const char *scope)
+{
+	if (!strmap_find(n->scopes, scope))
+		*strmap_slot(n->scopes, mem_str(n->scopes->ctx, scope)) = n->scopes;
+	n->flags |= WATCH_DRIFT;
+}
+
+/* The row's file is as we left it. */
+static bool is_ours(struct watch *w, const char *path, struct stmt *row)
+{
+	struct err ignored = ERR_INIT;
+	struct stat st;
+	struct stamp now;
+	const void *stamp;
+	size_t len;
+
+	if (fs_stat(w->e->root, path, &st, &ignored) < 0)
+		return false;
+	switch ((enum artifact_type)sql_int(row, 0)) {
+	case ARTIFACT_DIR: return (st.st_mode & 07777) == (mode_t)sql_int(row, 3);
+	case ARTIFACT_FILE:
+	case ARTIFACT_BLOCK:
+		now = stamp_of(&st);
+		stamp = sql_blob(row, 2, &len);
+		return len == sizeof(now) && memcmp(stamp, &now, sizeof(now)) == 0;
+	case ARTIFACT_USER:
+	case ARTIFACT_LINK:
+	case ARTIFACT_MAPROW:
+	case ARTIFACT_ZONE:
+	case ARTIFACT_COPYDIR: break;
+	}
+	return false;
+}
+
+/* Between the pass that wrote them and the watch, files of FOLDER may have been edited. */
+static int check_folder(struct watch *w, const char *folder, struct news *n, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	size_t len = strlen(folder);
+	char from[PATH_MAX];
+	char to[PATH_MAX];
+	int r = sql_get(
+		w->e->db,
+		"SELECT type, scope, stamp, mode, path FROM artifact WHERE path>? AND path<? "
+		"AND " WATCHED,
+		&st, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(from, sizeof(from), "%s/", folder);
+	(void)snprintf(to, sizeof(to), "%s0", folder); /* '0' follows '/' */
+	sql_bind_text(st, 1, from);
+	sql_bind_text(st, 2, to);
+	while ((r = sql_step(st, err)) > 0) {
+		const char *path = sql_text(st, 4);
+
+		if (!strchr(path + len + 1, '/') && !is_ours(w, path, st))
+			mark(n, sql_text(st, 1));
+	}
+	return r;
+}
+
 /* Watching */
 
 static int watch_free(struct watch *w)
@@ -142,11 +212,13 @@ static int watch_free(struct watch *w)
 }
 
 /* A folder that is not there needs no watch: whoever makes it, makes files that are watched then. */
-static int add_folder(struct watch *w, struct table *t, const char *path, struct err *err)
+static int add_folder(struct watch *w, struct table *t, const char *path, struct news *n,
+		      struct err *err)
 {
 	cleanup_(fd_close) int dir = -1;
 	struct err e = ERR_INIT;
 	char magic[40];
+	bool is_new;
 	int wd;
 
 	if (t->n >= w->max) {
@@ -167,13 +239,14 @@ static int add_folder(struct watch *w, struct table *t, const char *path, struct
 	}
 	if (wd < 0)
 		return errno == ENOENT ? 0 : err_sys(err, "watch folder %s", path);
+	is_new = w->t.n && !table_find(&w->t, wd); /* at the start all are, and all is compared */
 	table_add(t, wd, path);
-	return 0;
+	return is_new ? check_folder(w, path, n, err) : 0;
 }
 
 /* PATH, and the folders of ours above it, up to one whose name ends the walk in LAST's too. */
 static int add_with_parents(struct watch *w, struct table *t, const char *path, const char *last,
-			    struct err *err)
+			    struct news *n, struct err *err)
 {
 	char folder[PATH_MAX];
 	size_t len = strlen(path);
@@ -186,36 +259,38 @@ static int add_with_parents(struct watch *w, struct table *t, const char *path, 
 		return 0;
 	memcpy(folder, path, len);
 	folder[len] = '\0';
-	r = add_folder(w, t, folder, err);
+	r = add_folder(w, t, folder, n, err);
 	while (r >= 0 && (slash = strrchr(folder, '/')) && strstr(folder, "/novacpx/")) {
 		slash[1] = '\0';
 		if (last && strncmp(last, folder, strlen(folder)) == 0)
 			break; /* watched with that one */
 		slash[0] = '\0';
-		r = add_folder(w, t, folder, err);
+		r = add_folder(w, t, folder, n, err);
 	}
 	return r;
 }
 
-static int add_query(struct watch *w, struct table *t, const char *text, struct err *err)
+static int add_query(struct watch *w, struct table *t, const char *text, struct news *n,
+		     struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	char last[PATH_MAX] = "";
 	int r = sql_get(w->e->db, text, &st, err);
 
 	while (r >= 0 && (r = sql_step(st, err)) > 0) {
-		r = add_with_parents(w, t, sql_text(st, 0), last, err);
+		r = add_with_parents(w, t, sql_text(st, 0), last, n, err);
 		(void)snprintf(last, sizeof(last), "%s", sql_text(st, 0));
 	}
 	return r;
 }
 
-static int add_includes(struct watch *w, struct table *t, const char *top, struct err *err)
+static int add_includes(struct watch *w, struct table *t, const char *top, struct news *n,
+			struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "includes");
 	struct dirent *entry;
 	DIR *dir;
-	int r = add_folder(w, t, top, err);
+	int r = add_folder(w, t, top, n, err);
 	int fd;
 
 	if (r < 0)
@@ -231,23 +306,24 @@ static int add_includes(struct watch *w, struct table *t, const char *top, struc
 	}
 	while (r >= 0 && (entry = readdir(dir))) { /* NOLINT(concurrency-mt-unsafe): one thread */
 		if (entry->d_name[0] != '.' && entry->d_type == DT_DIR)
-			r = add_folder(w, t, mem_fmt(ctx, "%s/%s", top, entry->d_name), err);
+			r = add_folder(w, t, mem_fmt(ctx, "%s/%s", top, entry->d_name), n, err);
 	}
 	(void)closedir(dir);
 	return r;
 }
 
-int watch_refresh(struct watch *w, struct err *err)
+int watch_refresh(struct watch *w, struct strmap *scopes, struct err *err)
 {
+	struct news n = { .scopes = scopes };
 	struct table t;
 	int r = 0;
 
 	table_init(&t, w);
 	w->limit[0] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(includes) && r >= 0; i++)
-		r = add_includes(w, &t, includes[i].path, err);
+		r = add_includes(w, &t, includes[i].path, &n, err);
 	if (r >= 0)
-		r = add_query(w, &t, "SELECT DISTINCT " FOLDER " FROM artifact WHERE " WATCHED,
+		r = add_query(w, &t, "SELECT DISTINCT " FOLDER " FROM artifact WHERE " WATCHED, &n,
 			      err);
 	if (r >= 0)
 		r = sql_exec(w->e->db, "DELETE FROM watch_new", err);
@@ -261,14 +337,17 @@ int watch_refresh(struct watch *w, struct err *err)
 	}
 	table_done(&w->t);
 	w->t = t;
-	return 0;
+	return n.flags;
 }
 
-int watch_follow(struct watch *w, struct err *err)
+int watch_follow(struct watch *w, struct strmap *scopes, struct err *err)
 {
-	int r = add_query(w, &w->t, "SELECT folder FROM watch_new ORDER BY folder", err);
+	struct news n = { .scopes = scopes };
+	int r = add_query(w, &w->t, "SELECT folder FROM watch_new ORDER BY folder", &n, err);
 
-	return r < 0 ? r : sql_exec(w->e->db, "DELETE FROM watch_new", err);
+	if (r >= 0)
+		r = sql_exec(w->e->db, "DELETE FROM watch_new", err);
+	return r < 0 ? r : n.flags;
 }
 
 int watch_new(const void *ctx, struct engine *e, size_t max, struct watch **ret, struct err *err)
@@ -318,42 +397,7 @@ const char *watch_limit(const struct watch *w)
 
 /* What happened */
 
-static void mark(struct strmap *scopes, const char *scope, int *news)
-{
-	if (!strmap_find(scopes, scope))
-		*strmap_slot(scopes, mem_str(scopes->ctx, scope)) = scopes;
-	*news |= WATCH_DRIFT;
-}
-
-/* The row's file is as we left it. */
-static bool is_ours(struct watch *w, const char *path, struct stmt *row)
-{
-	struct err ignored = ERR_INIT;
-	struct stat st;
-	struct stamp now;
-	const void *stamp;
-	size_t len;
-
-	if (fs_stat(w->e->root, path, &st, &ignored) < 0)
-		return false;
-	switch ((enum artifact_type)sql_int(row, 0)) {
-	case ARTIFACT_DIR: return (st.st_mode & 07777) == (mode_t)sql_int(row, 3);
-	case ARTIFACT_FILE:
-	case ARTIFACT_BLOCK:
-		now = stamp_of(&st);
-		stamp = sql_blob(row, 2, &len);
-		return len == sizeof(now) && memcmp(stamp, &now, sizeof(now)) == 0;
-	case ARTIFACT_USER:
-	case ARTIFACT_LINK:
-	case ARTIFACT_MAPROW:
-	case ARTIFACT_ZONE:
-	case ARTIFACT_COPYDIR: break;
-	}
-	return false;
-}
-
-static int touched_place(struct watch *w, const char *path, struct strmap *scopes, int *news,
-			 struct err *err)
+static int touched_place(struct watch *w, const char *path, struct news *n, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(
@@ -366,14 +410,13 @@ static int touched_place(struct watch *w, const char *path, struct strmap *scope
 	sql_bind_text(st, 1, path);
 	while ((r = sql_step(st, err)) > 0) {
 		if (!is_ours(w, path, st))
-			mark(scopes, sql_text(st, 1), news);
+			mark(n, sql_text(st, 1));
 	}
 	return r;
 }
 
 /* A folder went away with all that was in it. */
-static int lost_folder(struct watch *w, const char *path, struct strmap *scopes, int *news,
-		       struct err *err)
+static int lost_folder(struct watch *w, const char *path, struct news *n, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	char from[PATH_MAX];
@@ -388,13 +431,13 @@ static int lost_folder(struct watch *w, const char *path, struct strmap *scopes,
 	sql_bind_text(st, 1, from);
 	sql_bind_text(st, 2, to);
 	while ((r = sql_step(st, err)) > 0)
-		mark(scopes, sql_text(st, 0), news);
+		mark(n, sql_text(st, 0));
 	return r;
 }
 
 /* 1 when FOLDER is an include folder (or one of those that hold them), and NAME speaks of a scope. */
 static int touched_include(struct watch *w, const char *folder, const struct inotify_event *ev,
-			   struct strmap *scopes, int *news, struct err *err)
+			   struct news *n, struct err *err)
 {
 	char text[PATH_MAX];
 
@@ -408,14 +451,13 @@ static int touched_include(struct watch *w, const char *folder, const struct ino
 		name = folder[len] ? folder + len + 1 : ev->len ? ev->name : "";
 		if (!name[0])
 			return 1;
-		(void)snprintf(text, sizeof(text), "%c/%s", includes[i].level, name);
-		mark(scopes, text, news);
+		(void)snprintf(text, sizeof(text), "%c/%.255s", includes[i].level, name);
+		mark(n, text);
 		if (folder[len] || !(ev->mask & IN_ISDIR) ||
 		    !(ev->mask & (IN_CREATE | IN_MOVED_TO)))
 			return 1;
-		if ((size_t)snprintf(text, sizeof(text), "%s/%s", folder, name) >= sizeof(text))
-			return 1; /* no name of ours is that long */
-		return add_folder(w, &w->t, text, err) < 0 ? -(int)err->code : 1;
+		(void)snprintf(text, sizeof(text), "%s/%.255s", includes[i].path, name);
+		return add_folder(w, &w->t, text, n, err) < 0 ? -(int)err->code : 1;
 	}
 	return 0;
 }
@@ -427,8 +469,8 @@ static bool is_temporary(const char *name)
 	return name[0] == '.' && len > 8 && strcmp(name + len - 8, ".novacpx") == 0;
 }
 
-static int one_event(struct watch *w, const struct inotify_event *ev, struct strmap *scopes,
-		     int *news, struct err *err)
+static int one_event(struct watch *w, const struct inotify_event *ev, struct news *n,
+		     struct err *err)
 {
 	struct slot *s = table_find(&w->t, ev->wd);
 	char folder[PATH_MAX];
@@ -447,23 +489,23 @@ static int one_event(struct watch *w, const struct inotify_event *ev, struct str
 			(void)inotify_rm_watch(w->fd, ev->wd);
 			table_del(&w->t, ev->wd);
 		}
-		return lost_folder(w, folder, scopes, news, err);
+		return lost_folder(w, folder, n, err);
 	}
-	r = touched_include(w, folder, ev, scopes, news, err);
+	r = touched_include(w, folder, ev, n, err);
 	if (r != 0 || ev->len == 0)
 		return r;
 	(void)snprintf(path, sizeof(path), "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
 		       ev->name);
 	if ((ev->mask & IN_ISDIR) && (ev->mask & (IN_DELETE | IN_MOVED_FROM)) &&
 	    !fs_exists(w->e->root, path))
-		r = lost_folder(w, path, scopes, news, err);
-	return r < 0 ? r : touched_place(w, path, scopes, news, err);
+		r = lost_folder(w, path, n, err);
+	return r < 0 ? r : touched_place(w, path, n, err);
 }
 
 int watch_read(struct watch *w, struct strmap *scopes, struct err *err)
 {
 	_Alignas(struct inotify_event) char block[16384];
-	int news = WATCH_NOTHING;
+	struct news news = { .scopes = scopes };
 	ssize_t n;
 
 	while ((n = read(w->fd, block, sizeof(block))) > 0) {
@@ -473,15 +515,15 @@ int watch_read(struct watch *w, struct strmap *scopes, struct err *err)
 
 			p += sizeof(*ev) + ev->len;
 			if (ev->mask & IN_Q_OVERFLOW) {
-				news |= WATCH_LOST;
+				news.flags |= WATCH_LOST;
 				continue;
 			}
-			r = one_event(w, ev, scopes, &news, err);
+			r = one_event(w, ev, &news, err);
 			if (r < 0)
 				return r;
 		}
 	}
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return err_sys(err, "read inotify events");
-	return news;
+	return news.flags;
 }

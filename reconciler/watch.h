@@ -22,10 +22,6 @@ int watch_new(const void *ctx, struct engine *e, size_t max, struct watch **ret,
 	      struct err *err) must_check;
 /* For polling: readable when something happened. */
 int watch_fd(const struct watch *w);
-/* All folders of the manifest, anew; watches of others end. */
-int watch_refresh(struct watch *w, struct err *err) must_check;
-/* The folders that passes of this process wrote to since the last call. */
-int watch_follow(struct watch *w, struct err *err) must_check;
 
 enum watch_news {
 	WATCH_NOTHING = 0,
@@ -33,6 +29,13 @@ enum watch_news {
 	WATCH_LOST = 1 << 1,  /* the kernel dropped events: only a full pass finds what they were */
 };
 
+/*
+ * All folders of the manifest, anew; watches of others end. What was edited in a folder before it was
+ * watched is seen now: scopes are added to SCOPES. Flags of watch_news.
+ */
+int watch_refresh(struct watch *w, struct strmap *scopes, struct err *err) must_check;
+/* The same for the folders that passes of this process wrote to since the last call. */
+int watch_follow(struct watch *w, struct strmap *scopes, struct err *err) must_check;
 /* Reads what happened; adds scopes to look at to SCOPES (keys on its ctx). Flags of watch_news. */
 int watch_read(struct watch *w, struct strmap *scopes, struct err *err) must_check;
 

@@ -57,6 +57,35 @@ static int put_include(const struct view *v, struct catalog *out, const struct a
 	return 0;
 }
 
+/* Left out, named opens port 953 of itself; without `keys` it takes /etc/bind/rndc.key either way. */
+static int put_controls(const struct view *v, struct catalog *out, const struct artifact *like,
+			struct err *err)
+{
+	struct artifact block = *like;
+	struct buf text = BUF_ON(v->ctx);
+	const char *port = NULL;
+	struct block b;
+	int r = place_port(v, "rndc_port", &port, err);
+
+	if (r < 0 || strcmp(port, "953") == 0)
+		return r;
+	block_begin(&b, &text, err);
+	block_open(&b, "controls");
+	block_open(&b, "inet", "127.0.0.1", "port", port, "allow");
+	block_put(&b, "127.0.0.1");
+	block_close(&b);
+	block_close(&b);
+	r = block_end(&b);
+	if (r < 0)
+		return err_wrap(err, "BIND's control channel");
+	block.type = ARTIFACT_BLOCK;
+	block.path = "/etc/bind/named.conf.local";
+	block.data = buf_str(&text);
+	block.len = text.len;
+	catalog_add(out, &block);
+	return 0;
+}
+
 static int bind_server_render(const struct view *v, struct catalog *out, struct err *err)
 {
 	struct artifact like = { .resource = "server/bind",
@@ -72,6 +101,8 @@ static int bind_server_render(const struct view *v, struct catalog *out, struct 
 	r = put_options(v, out, &like, err);
 	if (r >= 0)
 		r = put_include(v, out, &like, err);
+	if (r >= 0)
+		r = put_controls(v, out, &like, err);
 	if (r < 0)
 		return r;
 	folder.mode = 0755;

@@ -19,13 +19,6 @@ struct exporter {
 	bool is_tree; /* children with files of their own are left to them */
 };
 
-static const struct kind *parent_kind(const struct kind *k)
-{
-	const struct field *parent = kind_parent(k);
-
-	return parent ? parent->ref : NULL;
-}
-
 /* Kinds whose resources have a folder each, and those below that have a file each. */
 static bool has_folder(const struct kind *k)
 {
@@ -34,7 +27,7 @@ static bool has_folder(const struct kind *k)
 
 static bool has_file(const struct kind *k)
 {
-	return parent_kind(k) && has_folder(parent_kind(k)) && kind_has_children(k);
+	return kind_above(k) && has_folder(kind_above(k)) && kind_has_children(k);
 }
 
 /* Fields */
@@ -230,7 +223,7 @@ static int put_sections(struct exporter *e, const struct kind *parent, const voi
 	KIND_FOREACH(k) {
 		int r;
 
-		if (parent_kind(k) != parent || (e->is_tree && has_file(k)))
+		if (kind_above(k) != parent || (e->is_tree && has_file(k)))
 			continue;
 		r = put_section(e, k, key, err);
 		if (r < 0)
@@ -242,7 +235,7 @@ static int put_sections(struct exporter *e, const struct kind *parent, const voi
 static void begin(struct exporter *e)
 {
 	yamlw_map(&e->w);
-	yamlw_key(&e->w, "novacpx");
+	yamlw_key(&e->w, STATEFILE_HEAD);
 	yamlw_int(&e->w, STATEFILE_VERSION);
 }
 
@@ -264,9 +257,9 @@ struct export_piece export_piece_of(const struct kind *k, const char *key, const
 {
 	const struct kind *child = k;
 
-	while (parent_kind(k) && !has_file(k)) {
+	for (const struct field *p = kind_parent(k); p && !has_file(k); p = kind_parent(k)) {
 		child = k;
-		k = parent_kind(k);
+		k = p->ref;
 	}
 	if (has_file(k)) /* its children are rendered with it, in its scope */
 		return (struct export_piece){ .kind = k,
@@ -300,7 +293,7 @@ const char *export_piece_path(const void *ctx, const struct export_piece *p)
 	if (has_folder(p->kind))
 		return mem_fmt(ctx, "%s/%s/%s/%s.yaml", p->kind->section, shard, p->account,
 			       p->kind->name);
-	return mem_fmt(ctx, "%s/%s/%s/%s/%s.yaml", parent_kind(p->kind)->section, shard, p->account,
+	return mem_fmt(ctx, "%s/%s/%s/%s/%s.yaml", kind_above(p->kind)->section, shard, p->account,
 		       p->kind->section, path_part(ctx, p->key));
 }
 
@@ -316,7 +309,7 @@ const char *export_path_of(const void *ctx, const struct kind *k, const char *ke
 static int put_alone(struct exporter *e, const void *tmp, const struct export_piece *p,
 		     const void *res, struct err *err)
 {
-	const struct kind *above = parent_kind(p->kind);
+	const struct kind *above = kind_above(p->kind);
 	int r;
 
 	if (above) {
@@ -396,7 +389,7 @@ static int give_each(const struct tree *t, const struct kind *k, const char *acc
 		p.account = account ? account : p.key;
 		r = give_piece(t, &p, err);
 		KIND_FOREACH(child) {
-			if (r >= 0 && !account && parent_kind(child) == k && has_file(child))
+			if (r >= 0 && !account && kind_above(child) == k && has_file(child))
 				r = give_each(t, child, p.account, err);
 		}
 	}

@@ -194,13 +194,6 @@ static json_t *field_schema(const struct field *f)
 
 /* Kinds */
 
-static bool is_written(const struct kind *k, const struct field *f)
-{
-	if (f->flags & (FIELD_PARENT | FIELD_DERIVED))
-		return false;
-	return !(f->flags & FIELD_KEY) || kind_own_keys(k) > 1;
-}
-
 static json_t *nothing_or(json_t *schema)
 {
 	static const char *const null[] = { "null", NULL };
@@ -233,9 +226,7 @@ static json_t *section_schema(const struct kind *k)
 static void add_sections(json_t *properties, const struct kind *parent)
 {
 	KIND_FOREACH(k) {
-		const struct field *above = kind_parent(k);
-
-		if ((above ? above->ref : NULL) == parent)
+		if (kind_above(k) == parent)
 			set(properties, k->section, section_schema(k));
 	}
 }
@@ -249,7 +240,7 @@ static json_t *required_of(const struct kind *k)
 		bool is_needed =
 			kind_own_keys(k) > 1 ? f->flags & FIELD_KEY : f->flags & FIELD_REQUIRED;
 
-		if (is_needed && is_written(k, f) && !kind_has_children(k))
+		if (is_needed && field_is_written(k, f) && !kind_has_children(k))
 			add(names, json_string(f->name));
 	}
 	return names;
@@ -267,11 +258,11 @@ static json_t *kind_schema(const struct kind *k)
 	o = typed(objects);
 	properties = object();
 	FIELD_FOREACH(f, k) {
-		if (is_written(k, f))
+		if (field_is_written(k, f))
 			set(properties, f->name, field_schema(f));
 	}
 	if (kind_own_keys(k) > 1)
-		set(properties, "delete", boolean(false));
+		set(properties, STATEFILE_DELETE, boolean(false));
 	add_sections(properties, k);
 	set_text(o, "description", k->doc);
 	set(o, "properties", properties);
@@ -324,7 +315,7 @@ const char *schema_all(const void *ctx)
 	add_head(root, "NovaCPX state file");
 	set(version, "const", json_integer(STATEFILE_VERSION));
 	set_text(version, "description", "Version of the format.");
-	set(properties, "novacpx", version);
+	set(properties, STATEFILE_HEAD, version);
 	add_sections(properties, NULL);
 	set(root, "properties", properties);
 	set(root, "additionalProperties", json_false());

@@ -10,31 +10,6 @@ enum {
 	NAMES_MAX = 1000 /* candidates for a hint */
 };
 
-bool kind_has_children(const struct kind *k)
-{
-	KIND_FOREACH(child) {
-		const struct field *parent = kind_parent(child);
-
-		if (parent && parent->ref == k)
-			return true;
-	}
-	return false;
-}
-
-const struct field *kind_single_field(const struct kind *k)
-{
-	const struct field *only = NULL;
-
-	FIELD_FOREACH(f, k) {
-		if (f->flags & (FIELD_KEY | FIELD_PARENT | FIELD_DERIVED))
-			continue;
-		if (only || !(f->flags & FIELD_REQUIRED))
-			return NULL;
-		only = f;
-	}
-	return kind_own_keys(k) == 1 && !kind_has_children(k) ? only : NULL;
-}
-
 /* Problems */
 
 static size_t count_problems(const struct statefile *sf)

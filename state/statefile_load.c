@@ -67,8 +67,8 @@ static void read_one(struct loader *l, const char *path, const char *name)
 	const char *slash = strrchr(path, '/');
 	size_t left = (size_t)STATEFILE_BYTES_MAX - l->bytes;
 	struct err err = ERR_INIT;
-	char *data;
-	size_t len;
+	char *data = NULL;
+	size_t len = 0;
 	int r;
 
 	if (++l->files > STATEFILE_FILES_MAX)
@@ -99,32 +99,36 @@ static bool is_state_name(const char *name)
 	return false;
 }
 
-static int list_folder(const void *ctx, struct loader *l, const char *path, int depth,
-		       struct ptrs *ret, struct err *err);
+/* State files found below a folder. */
+struct listing {
+	void *ctx;
+	int root;
+	struct ptrs paths;
+};
+
+static int list_folder(struct listing *l, const char *path, int depth, struct err *err);
 
 /* Hidden names (.git) and links are passed over. */
-static int list_entry(const void *ctx, struct loader *l, int dir, const char *path, int depth,
-		      const char *name, struct ptrs *ret, struct err *err)
+static int list_entry(struct listing *l, int dir, const char *full, int depth, struct err *err)
 {
+	const char *name = strrchr(full, '/') + 1;
 	struct stat st;
-	char *full;
 
 	if (name[0] == '.')
 		return 0;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "stat %s/%s", path, name);
-	full = mem_fmt(ctx, "%s/%s", strcmp(path, "/") == 0 ? "" : path, name);
+		return errno == ENOENT ? 0 : err_sys(err, "stat %s", full);
 	if (S_ISDIR(st.st_mode))
-		return list_folder(ctx, l, full, depth + 1, ret, err);
+		return list_folder(l, full, depth + 1, err);
 	if (S_ISREG(st.st_mode) && is_state_name(name))
-		ptrs_add(ctx, ret, full);
-	if (ret->n > STATEFILE_FILES_MAX)
+		ptrs_add(l->ctx, &l->paths, full);
+	if (l->paths.n > STATEFILE_FILES_MAX)
 		return err_set(err, ERR_TOOBIG, "more than %d state files", STATEFILE_FILES_MAX);
 	return 0;
 }
 
-static int list_folder(const void *ctx, struct loader *l, const char *path, int depth,
-		       struct ptrs *ret, struct err *err)
+/* Recursion ends at FOLDER_DEPTH_MAX. */
+static int list_folder(struct listing *l, const char *path, int depth, struct err *err)
 {
 	cleanup_(dir_close) DIR *dir = NULL;
 	const struct dirent *e;
@@ -134,7 +138,7 @@ static int list_folder(const void *ctx, struct loader *l, const char *path, int 
 	if (depth > FOLDER_DEPTH_MAX)
 		return err_set(err, ERR_TOOBIG, "%s: folders are more than %d deep", path,
 			       FOLDER_DEPTH_MAX);
-	fd = fs_open(l->in->root_fd, path, O_RDONLY | O_DIRECTORY, 0, 0, err);
+	fd = fs_open(l->root, path, O_RDONLY | O_DIRECTORY, 0, 0, err);
 	if (fd < 0)
 		return fd;
 	dir = fdopendir(fd);
@@ -143,7 +147,10 @@ static int list_folder(const void *ctx, struct loader *l, const char *path, int 
 		return err_sys(err, "open folder %s", path);
 	}
 	while (r >= 0 && (e = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe): own DIR */
-		r = list_entry(ctx, l, dirfd(dir), path, depth, e->d_name, ret, err);
+		r = list_entry(
+			l, dirfd(dir),
+			mem_fmt(l->ctx, "%s/%s", strcmp(path, "/") == 0 ? "" : path, e->d_name),
+			depth, err);
 	return r;
 }
 
@@ -156,21 +163,21 @@ static void read_folder(struct loader *l, const struct statefile_source *s, cons
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "folder");
 	const char *name = s->name ? s->name : s->path;
-	struct ptrs paths = { 0 };
+	struct listing found = { .ctx = tmp, .root = l->in->root_fd };
 	struct err err = ERR_INIT;
-	int r = list_folder(tmp, l, path, 0, &paths, &err);
+	int r = list_folder(&found, path, 0, &err);
 
-	if (r >= 0 && paths.n == 0)
+	if (r >= 0 && found.paths.n == 0)
 		r = err_set(&err, ERR_NOTFOUND,
 			    "the folder has no state files (*.yaml, *.yml, *.json); it would mean "
 			    "nothing is wanted");
-	if (r < 0) {
+	if (r < 0 || !found.paths.v) {
 		add_failure(l, name, &err);
 		return;
 	}
-	qsort(paths.v, paths.n, sizeof(*paths.v), by_bytes);
-	for (size_t i = 0; i < paths.n; i++) {
-		const char *full = paths.v[i];
+	qsort(found.paths.v, found.paths.n, sizeof(*found.paths.v), by_bytes);
+	for (size_t i = 0; i < found.paths.n; i++) {
+		const char *full = found.paths.v[i];
 		const char *rest = full + strlen(path);
 
 		rest += *rest == '/';

@@ -2,21 +2,11 @@
  * From nodes to changes, by walking the kind tables: sections, resources,
  * fields. Problems are collected; after one, the rest is still looked at.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/nearest.h"
 #include "model/check.h"
 #include "state/statefile_internal.h"
-
-enum {
-	WORDS_MAX = 96, /* sections and fields that one place takes */
-	BEGINNING_MIN = 3
-};
-
-static const char delete_word[] = "delete";
-static const char version_word[] = "novacpx";
 
 /* Where a resource is described. */
 struct place {
@@ -39,157 +29,6 @@ struct draft {
 
 static void map_sections(struct mapper *m, const struct kind *parent, int item, const char *key,
 			 bool is_sound, const struct node *node);
-
-/* Problems */
-
-void mapper_problem(struct mapper *m, struct spot spot, const char *fmt, ...)
-{
-	va_list ap;
-	char *text;
-
-	va_start(ap, fmt);
-	text = talloc_vasprintf(m->sf, fmt, ap);
-	va_end(ap);
-	if (!text)
-		mem_abort();
-	m->n_problems++;
-	doc_problem_add(m->at->doc, spot.node, spot.on_key, "%s", text);
-	(void)talloc_free(text);
-}
-
-void mapper_hint(struct mapper *m, const char *fmt, ...)
-{
-	va_list ap;
-	char *text;
-
-	va_start(ap, fmt);
-	text = talloc_vasprintf(m->sf, fmt, ap);
-	va_end(ap);
-	if (!text)
-		mem_abort();
-	doc_problem_hint(m->at->doc, "%s", text);
-	(void)talloc_free(text);
-}
-
-static const struct kind *parent_kind(const struct kind *k)
-{
-	const struct field *parent = kind_parent(k);
-
-	return parent ? parent->ref : NULL;
-}
-
-/* Whether F is written inside the object; own keys of a map are its keys. */
-static bool is_written(const struct kind *k, const struct field *f)
-{
-	if (f->flags & (FIELD_PARENT | FIELD_DERIVED))
-		return false;
-	return !(f->flags & FIELD_KEY) || kind_own_keys(k) > 1;
-}
-
-struct words {
-	const char *v[WORDS_MAX];
-	size_t n;
-};
-
-static void add_word(struct words *w, const char *word)
-{
-	if (w->n < WORDS_MAX)
-		w->v[w->n++] = word;
-}
-
-static void add_sections(struct words *w, const struct kind *parent)
-{
-	KIND_FOREACH(k) {
-		if (parent_kind(k) == parent)
-			add_word(w, k->section);
-	}
-}
-
-static void words_of(struct words *w, const struct kind *k)
-{
-	*w = (struct words){ 0 };
-	FIELD_FOREACH(f, k) {
-		if (is_written(k, f))
-			add_word(w, f->name);
-	}
-	if (kind_own_keys(k) > 1)
-		add_word(w, delete_word);
-	add_sections(w, k);
-}
-
-static const char *joined(const void *ctx, const struct words *w)
-{
-	struct buf b = BUF_ON(ctx);
-
-	for (size_t i = 0; i < w->n; i++)
-		buf_printf(&b, "%s%s", i ? ", " : "", w->v[i]);
-	return buf_str(&b);
-}
-
-static const char *article(const char *word)
-{
-	return strchr("aeiou", word[0]) ? "an" : "a";
-}
-
-/* "records" at an account: a section, but of another kind. True if a hint was given. */
-static bool hint_elsewhere(struct mapper *m, const char *word, const struct kind *here)
-{
-	KIND_FOREACH(k) {
-		const struct kind *above = parent_kind(k);
-
-		if (strcmp(k->section, word) != 0 || above == here)
-			continue;
-		if (above)
-			mapper_hint(m, "\"%s\" stands inside %s %s", word, article(above->name),
-				    above->name);
-		else
-			mapper_hint(m, "\"%s\" stands at the left edge of the file", word);
-		return true;
-	}
-	return false;
-}
-
-static void unknown_word(struct mapper *m, const struct kind *k, const char *word,
-			 const struct node *value, const struct words *allowed)
-{
-	const char *best = nearest(word, allowed->v, allowed->n);
-
-	for (size_t i = 0; i < allowed->n && !best; i++) { /* quota: quota_mb */
-		if (strlen(word) >= BEGINNING_MIN &&
-		    strncmp(allowed->v[i], word, strlen(word)) == 0)
-			best = allowed->v[i];
-	}
-
-	mapper_problem(m, (struct spot){ .node = value, .on_key = true },
-		       k ? "unknown field %s of %s %s" : "unknown section %s", text_quoted(word).s,
-		       k ? article(k->name) : "", k ? k->name : "");
-	if (best)
-		mapper_hint(m, "did you mean \"%s\"?", best);
-	else if (!hint_elsewhere(m, word, k))
-		mapper_hint(m, "allowed are %s", joined(m->sf, allowed));
-}
-
-static void unknown_field(struct mapper *m, const struct kind *k, const char *word,
-			  const struct node *value)
-{
-	const struct field *f = kind_field(k, word);
-	struct spot spot = { .node = value, .on_key = true };
-	struct words words;
-
-	if (f && (f->flags & FIELD_DERIVED)) {
-		mapper_problem(m, spot, "%s: follows from other fields and cannot be written",
-			       f->name);
-	} else if (f && (f->flags & FIELD_PARENT)) {
-		mapper_problem(m, spot, "%s: follows from the place in the file", f->name);
-		mapper_hint(m, "remove it");
-	} else if (f) {
-		mapper_problem(m, spot, "%s: is the key above already", f->name);
-		mapper_hint(m, "remove it");
-	} else {
-		words_of(&words, k);
-		unknown_word(m, k, word, value, &words);
-	}
-}
 
 /* Items */
 
@@ -270,7 +109,7 @@ static int register_item(struct mapper *m, const struct draft *d, const void *ca
 
 	if (i < 0) {
 		i = item_new(m, d, name, is_deleted);
-		*slot = (void *)(intptr_t)(i + 1);
+		*slot = (void *)(intptr_t)(i + 1); /* NOLINT(performance-no-int-to-ptr): a number */
 		return i;
 	}
 	first = &m->sf->items[i];
@@ -335,11 +174,14 @@ static bool has_required(const struct kind *k, const void *res)
 	return true;
 }
 
-/* Rules of this resource alone, which the store would apply as well; here they get their place. */
-static void *canonical_form(struct mapper *m, const struct draft *d, bool is_whole)
+/*
+ * Rules of this resource alone, which the store would apply as well; here they get their place.
+ * The resource as it will be stored, on CTX; NULL after a problem.
+ */
+static void *canonical_form(const void *ctx, struct mapper *m, const struct draft *d, bool is_whole)
 {
 	const struct kind *k = d->at.kind;
-	void *res = res_copy(m->puts.ctx, d->change.res);
+	void *res = res_copy(ctx, d->change.res);
 	struct spot spot = { .node = d->at.node, .on_key = true };
 	struct err err = ERR_INIT;
 	const char *name;
@@ -356,9 +198,9 @@ static void *canonical_form(struct mapper *m, const struct draft *d, bool is_who
 	if (m->n_problems > d->problems || !d->at.is_sound)
 		return NULL;
 	if (k->derive && has_required(k, res))
-		r = k->derive(m->puts.ctx, res, &err);
+		r = k->derive(ctx, res, &err);
 	if (r >= 0 && is_whole && k->check)
-		r = k->check(m->puts.ctx, res, &err);
+		r = k->check(ctx, res, &err);
 	if (r >= 0)
 		return res;
 	name = err.path[0] == '/' ? err.path + 1 : err.path;
@@ -385,7 +227,7 @@ static bool is_gone(struct mapper *m, const void *res)
 
 static void finish_delete(struct mapper *m, struct draft *d)
 {
-	void *res = canonical_form(m, d, false);
+	void *res = canonical_form(m->puts.ctx, m, d, false);
 	size_t n = m->deletes.n;
 
 	if (!res)
@@ -400,7 +242,8 @@ static void finish_delete(struct mapper *m, struct draft *d)
 
 static void finish_put(struct mapper *m, struct draft *d)
 {
-	void *res = d->is_described ? canonical_form(m, d, true) : d->change.res;
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "canonical");
+	void *res = d->is_described ? canonical_form(tmp, m, d, true) : d->change.res;
 	bool is_parent = kind_has_children(d->at.kind);
 	int item = d->at.parent;
 	const char *key = "";
@@ -423,7 +266,7 @@ static void map_direct(struct mapper *m, const struct place *at, const struct fi
 	if (at->node->type == NODE_MAP || at->node->type == NODE_LIST) {
 		mapper_problem(m, (struct spot){ .node = at->node, .on_key = true },
 			       "found %s, but %s %s is written NAME: %s",
-			       doc_type_name(at->node->type), article(at->kind->name),
+			       doc_type_name(at->node->type), word_article(at->kind->name),
 			       at->kind->name, f->name);
 		return;
 	}
@@ -431,15 +274,6 @@ static void map_direct(struct mapper *m, const struct place *at, const struct fi
 	d.is_described = true;
 	(void)mapper_field(m, &d.change, f, at->node);
 	finish_put(m, &d);
-}
-
-static bool is_section_of(const struct kind *parent, const char *word)
-{
-	KIND_FOREACH(k) {
-		if (parent_kind(k) == parent && strcmp(k->section, word) == 0)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -451,7 +285,7 @@ static bool has_empty_section(struct mapper *m, const struct kind *parent, const
 	for (size_t i = 0; i < node->n; i++) {
 		const struct member *member = &node->members[i];
 
-		if (member->value->type != NODE_NULL || !is_section_of(parent, member->key))
+		if (member->value->type != NODE_NULL || !section_find(parent, member->key))
 			continue;
 		if (*member->value->text && kind_own_keys(kind_find(member->key)) == 0)
 			continue; /* php: ~ deletes */
@@ -464,7 +298,7 @@ static bool has_empty_section(struct mapper *m, const struct kind *parent, const
 	return false;
 }
 
-static bool map_delete_word(struct mapper *m, const struct node *value)
+static bool map_STATEFILE_DELETE(struct mapper *m, const struct node *value)
 {
 	if (value->type == NODE_BOOL)
 		return value->flag;
@@ -484,17 +318,17 @@ static bool map_fields(struct mapper *m, struct draft *d)
 		const struct member *member = &d->at.node->members[i];
 		const struct field *f = kind_field(k, member->key);
 
-		if (is_section_of(k, member->key))
+		if (section_find(k, member->key))
 			continue;
-		if (kind_own_keys(k) > 1 && strcmp(member->key, delete_word) == 0) {
-			is_deleted = map_delete_word(m, member->value);
+		if (kind_own_keys(k) > 1 && strcmp(member->key, STATEFILE_DELETE) == 0) {
+			is_deleted = map_STATEFILE_DELETE(m, member->value);
 			continue;
 		}
 		d->is_described = true;
-		if (f && is_written(k, f))
+		if (f && field_is_written(k, f))
 			(void)mapper_field(m, &d->change, f, member->value);
 		else
-			unknown_field(m, k, member->key, member->value);
+			mapper_unknown(m, k, member->key, member->value);
 	}
 	return is_deleted;
 }
@@ -526,7 +360,7 @@ static void map_resource(struct mapper *m, const struct place *at)
 	} else if (at->node->type != NODE_MAP) {
 		mapper_problem(m, (struct spot){ .node = at->node },
 			       "found %s, but %s %s is a map of its fields",
-			       doc_type_name(at->node->type), article(at->kind->name),
+			       doc_type_name(at->node->type), word_article(at->kind->name),
 			       at->kind->name);
 	} else if (!has_empty_section(m, at->kind, at->node)) {
 		start(m, &d, at);
@@ -580,7 +414,7 @@ static void map_sections(struct mapper *m, const struct kind *parent, int item, 
 	KIND_FOREACH(k) {
 		struct place at = { .kind = k, .parent = item, .is_sound = is_sound };
 
-		if (parent_kind(k) != parent)
+		if (kind_above(k) != parent)
 			continue;
 		at.node = doc_get(node, k->section);
 		at.parent_key = parent ? key : NULL;
@@ -591,7 +425,7 @@ static void map_sections(struct mapper *m, const struct kind *parent, int item, 
 
 static void check_version(struct mapper *m, const struct node *root, bool is_first)
 {
-	const struct node *version = doc_get(root, version_word);
+	const struct node *version = doc_get(root, STATEFILE_HEAD);
 
 	if (version && (version->type != NODE_INT || version->num != STATEFILE_VERSION)) {
 		mapper_problem(m, (struct spot){ .node = version, .on_key = !version->len },
@@ -604,25 +438,22 @@ static void check_version(struct mapper *m, const struct node *root, bool is_fir
 	m->n_problems++;
 	doc_problem_add_at(m->at->doc, root->line, root->col, 1,
 			   "the format version is missing: is this a state file?");
-	mapper_hint(m, "begin it with the line \"%s: %d\"", version_word, STATEFILE_VERSION);
+	mapper_hint(m, "begin it with the line \"%s: %d\"", STATEFILE_HEAD, STATEFILE_VERSION);
 }
 
 void statefile_map(struct mapper *m, const struct statefile_doc *at, bool is_first)
 {
 	const struct node *root = at->doc->root;
-	struct words words = { 0 };
 
 	m->at = at;
-	add_word(&words, version_word);
-	add_sections(&words, NULL);
 	check_version(m, root, is_first);
 	if (has_empty_section(m, NULL, root))
 		return;
 	for (size_t i = 0; i < root->n; i++) {
 		const char *word = root->members[i].key;
 
-		if (strcmp(word, version_word) != 0 && !is_section_of(NULL, word))
-			unknown_word(m, NULL, word, root->members[i].value, &words);
+		if (strcmp(word, STATEFILE_HEAD) != 0 && !section_find(NULL, word))
+			mapper_unknown(m, NULL, word, root->members[i].value);
 	}
 	map_sections(m, NULL, -1, NULL, true, root);
 }

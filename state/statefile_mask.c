@@ -126,7 +126,7 @@ static void walk(struct mask *m, const struct node *node, bool is_secret)
 
 struct line {
 	const char *s;
-	int len, number, indent;
+	int len, indent;
 };
 
 static bool has(const struct line *l, const char *what)
@@ -182,11 +182,14 @@ static void walk_lines(struct mask *m)
 	bool in_pem = false;
 
 	while (*s) {
-		struct line l = { .s = s, .len = (int)strcspn(s, "\n"), .number = ++number };
+		struct line l = { .s = s, .len = (int)strcspn(s, "\n") };
 		bool is_blank;
 
+		number++;
+		is_blank = (int)strspn(s, " \t") == l.len;
 		l.indent = (int)strspn(s, " ");
-		is_blank = l.indent == l.len;
+		if (s[l.indent] == '\t') /* its width is anybody's guess: taken for the deepest */
+			l.indent = INT32_MAX;
 		in_pem = in_pem || has(&l, "-----BEGIN");
 		if (!is_blank && l.indent <= under)
 			under = -1;

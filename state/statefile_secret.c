@@ -213,15 +213,15 @@ static bool from_file(struct secret *s)
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "secret");
 	struct err err = ERR_INIT;
 	const char *path;
-	char *data;
-	size_t len;
+	char *data = NULL;
+	size_t len = 0;
 
 	if (!references_allowed(s))
 		return false;
 	path = whole_path(s);
 	if (!path)
 		return false;
-	if (read_private(tmp, s, path, &data, &len, &err) < 0)
+	if (read_private(tmp, s, path, &data, &len, &err) < 0 || !data)
 		return refuse(s, "%s", err.msg);
 	if (strlen(data) != len)
 		return refuse(s, "%s has a NUL byte", path);

@@ -499,6 +499,7 @@ TEST(the_server_files_follow_the_ports)
 		{ "smtps_port", "2465" },    { "imap_port", "2143" },
 		{ "imaps_port", "2993" },    { "pop3_port", "2110" },
 		{ "pop3s_port", "2995" },    { "mail_hostname", "mail.example.com" },
+		{ "rndc_port", "5953" },
 	};
 	struct viewing w;
 

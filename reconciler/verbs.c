@@ -1,0 +1,12 @@
+#include "reconciler/verbs.h"
+
+const struct verbs verbs_real = {
+	.validate = checkns_run,
+	.reload = service_reload,
+	.zones_open = rndc_open,
+	.zones_close = rndc_freep,
+	.zone_add = rndc_zone_add,
+	.zone_del = rndc_zone_del,
+	.zone_reload = rndc_zone_reload,
+	.zone_serial = rndc_zone_serial,
+};

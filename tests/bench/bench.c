@@ -1,0 +1,351 @@
+#include "tests/bench/bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+
+enum {
+	OUTPUT_MAX = 1 << 20,
+	RUN_MS = 600000,
+	SIZES_MAX = 8,
+	IMAGE_GIB = 12
+};
+
+/* Measuring */
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+struct cost cost_now(void)
+{
+	return (struct cost){ clock_ns(CLOCK_PROCESS_CPUTIME_ID), clock_ns(CLOCK_MONOTONIC) };
+}
+
+void sample(const char *name, struct cost since)
+{
+	struct cost now = cost_now();
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_SELF, &u);
+	(void)printf("%s\t%lld\t%lld\t%ld\n", name, (long long)(now.cpu_ns - since.cpu_ns),
+		     (long long)(now.wall_ns - since.wall_ns), u.ru_maxrss);
+}
+
+void bench_die(const char *what, const struct err *err)
+{
+	(void)fprintf(stderr, "bench: %s: %s\n", what, err && err->msg[0] ? err->msg : "failed");
+	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+void must_do(int r, const char *what, const struct err *err)
+{
+	if (r < 0)
+		bench_die(what, err);
+}
+
+/* What the processes printed */
+
+struct series {
+	double cpu, wall; /* medians, in ms */
+	double rss;       /* the most, in MiB */
+	size_t n;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *v, size_t n)
+{
+	if (n == 0)
+		return 0;
+	qsort(v, n, sizeof(*v), by_value);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static struct series series_of(const char *text, const char *name)
+{
+	double cpu[256];
+	double wall[256];
+	struct series s = { .n = 0 };
+	size_t len = strlen(name);
+
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		double rss;
+		char *end;
+
+		line += *line == '\n';
+		if (strncmp(line, name, len) != 0 || line[len] != '\t' || s.n == ARRAY_LEN(cpu))
+			continue;
+		cpu[s.n] = strtod(line + len, &end) / 1e6;
+		wall[s.n] = strtod(end, &end) / 1e6;
+		rss = strtod(end, NULL) / 1024;
+		s.rss = MAX(s.rss, rss);
+		s.n++;
+	}
+	s.cpu = median(cpu, s.n);
+	s.wall = median(wall, s.n);
+	return s;
+}
+
+struct bench {
+	void *ctx;
+	const char *self;
+	const char *folder; /* where images are mounted */
+	const char *kind;   /* of file system */
+	bool is_loop;
+	struct buf report;
+	double plan_100, edit_100; /* at the smallest N */
+	double edit_cpu;
+};
+
+/* Runs the bench itself with a command; what it printed, on the bench's context. */
+static const char *run_self(struct bench *b, const char *const *args)
+{
+	const char *argv[12] = { b->self };
+	struct proc p = { .argv = argv, .timeout_ms = RUN_MS, .output_max = OUTPUT_MAX };
+	struct proc_result done;
+	struct err err = ERR_INIT;
+	size_t n = 1;
+
+	while (*args)
+		argv[n++] = *args++;
+	if (getenv("BENCH_PHASES")) /* NOLINT(concurrency-mt-unsafe): one thread */
+		argv[n] = "--phases";
+	must_do(proc_run(b->ctx, &p, &done, &err), argv[1], &err);
+	if (done.status != 0) {
+		(void)fprintf(stderr, "bench: %s ended with %d\n%s", argv[1], done.status,
+			      done.out);
+		exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
+	}
+	if (getenv("BENCH_PHASES")) /* NOLINT(concurrency-mt-unsafe): one thread */
+		(void)fprintf(stderr, "--- %s %s\n%s", argv[1], argv[3] ? argv[3] : "", done.out);
+	return done.out;
+}
+
+#define RUN(b, ...) run_self((b), (const char *const[]){ __VA_ARGS__, NULL })
+
+static void run_tool(struct bench *b, const char *const *argv, bool must)
+{
+	struct proc p = { .argv = argv, .timeout_ms = RUN_MS };
+	struct proc_result done;
+	struct err err = ERR_INIT;
+	int r = proc_run(b->ctx, &p, &done, &err);
+
+	if (must && (r < 0 || done.status != 0))
+		bench_die(argv[0], &err);
+}
+
+/* The place to work: ext4 with a journal in a file, else memory */
+
+static void place_new(struct bench *b)
+{
+	const char *image = mem_fmt(b->ctx, "%s.img", b->folder);
+	int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || ftruncate(fd, (off_t)IMAGE_GIB << 30) < 0 || mkdir(b->folder, 0755) < 0)
+		bench_die("make the image", NULL);
+	(void)close(fd);
+	run_tool(b,
+		 (const char *const[]){ "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1", image,
+					NULL },
+		 true);
+	run_tool(b, (const char *const[]){ "mount", "-o", "loop", image, b->folder, NULL }, false);
+	b->is_loop = rmdir(b->folder) < 0; /* busy when mounted */
+	b->kind = "ext4 with a journal, in a loop image";
+	if (b->is_loop)
+		return;
+	if (mkdir(b->folder, 0755) < 0 || mount("bench", b->folder, "tmpfs", 0, "mode=0755") < 0)
+		bench_die("mount", NULL);
+	b->kind = "tmpfs (no loop mounts here)";
+}
+
+static void place_remove(struct bench *b)
+{
+	const char *image = mem_fmt(b->ctx, "%s.img", b->folder);
+
+	run_tool(b, (const char *const[]){ "umount", b->folder, NULL }, true);
+	(void)rmdir(b->folder);
+	(void)unlink(image);
+}
+
+static const char *root_new(struct bench *b, const char *name)
+{
+	const char *root = mem_fmt(b->ctx, "%s/%s", b->folder, name);
+
+	if (mkdir(root, 0755) < 0)
+		bench_die(root, NULL);
+	machine_make(root);
+	return root;
+}
+
+/* The table */
+
+static const char *holds(double value, double bar, double aim)
+{
+	return value <= aim ? "aim" : value <= bar ? "yes" : "NO";
+}
+
+static void row(struct bench *b, int n, const char *what, const struct series *is,
+		const struct series *floor, double bar, double aim)
+{
+	double ratio = floor && floor->cpu > 0 ? is->cpu / floor->cpu : 0;
+
+	buf_printf(&b->report, "%6d  %-30s %9.2f %9.2f ", n, what, is->cpu, is->wall);
+	if (floor)
+		buf_printf(&b->report, "%9.2f %6.2fx  %4.1fx %4.1fx  %s\n", floor->cpu, ratio, bar,
+			   aim, holds(ratio, bar, aim));
+	else
+		buf_printf(&b->report, "%9s %7s  %5s %5s\n", "", "", "", "");
+}
+
+static void row_limit(struct bench *b, int n, const char *what, double value, const char *unit,
+		      double bar, double aim)
+{
+	buf_printf(&b->report, "%6d  %-30s %9.2f %-9s %9s %7s  %5.4g %5.4g  %s\n", n, what, value,
+		   unit, "", "", bar, aim, holds(value, bar, aim));
+}
+
+static void measure(struct bench *b, int n)
+{
+	const char *count = mem_fmt(b->ctx, "%d", n);
+	int firsts = n > 2000 ? 1 : 3;
+	struct buf first = BUF_ON(b->ctx);
+	struct buf floor = BUF_ON(b->ctx);
+	const char *root = NULL;
+	const char *out;
+	struct series is;
+	struct series base;
+	double peak;
+
+	place_new(b);
+	for (int i = 0; i < firsts; i++) {
+		const char *to = mem_fmt(b->ctx, "%s/floor%d", b->folder, i);
+
+		root = root_new(b, mem_fmt(b->ctx, "root%d", i));
+		buf_puts(&first, RUN(b, "first", root, count));
+		(void)mkdir(to, 0755);
+		buf_puts(&floor, RUN(b, "floor-first", root, to));
+	}
+	is = series_of(buf_str(&first), "first");
+	base = series_of(buf_str(&floor), "first");
+	row(b, n, "first convergence", &is, &base, 3, 1.5);
+	peak = is.rss;
+
+	out = RUN(b, "noop", root, n > 2000 ? "3" : "7");
+	is = series_of(out, "noop");
+	base = series_of(RUN(b, "floor-noop", root, n > 2000 ? "3" : "7"), "noop");
+	row(b, n, "second pass, full", &is, &base, 3, 1.5);
+	is = series_of(RUN(b, "noop", root, "1"), "noop");
+	row_limit(b, n, "  its peak memory", is.rss, "MiB", 64, 32);
+	row_limit(b, n, "  memory of the first", peak, "MiB", 1e6, 1e6);
+
+	is = series_of(RUN(b, "plan", root, count, "41"), "plan");
+	row_limit(b, n, "plan of one change", is.cpu, "ms", 5, 5);
+	if (!b->plan_100)
+		b->plan_100 = is.cpu;
+	else
+		row_limit(b, n, "  to the smallest N", is.cpu / b->plan_100, "x", 1.2, 1.2);
+
+	out = RUN(b, "edit", root, count, "41");
+	is = series_of(out, "edit");
+	b->edit_cpu = is.cpu;
+	(void)mkdir(mem_fmt(b->ctx, "%s/edit", b->folder), 0755);
+	base = series_of(RUN(b, "floor-edit", root, mem_fmt(b->ctx, "%s/edit", b->folder), "41"),
+			 "edit");
+	row(b, n, "one record edited", &is, &base, 3, 1.5);
+	if (!b->edit_100)
+		b->edit_100 = is.cpu;
+	else
+		row_limit(b, n, "  to the smallest N", is.cpu / b->edit_100, "x", 1.5, 1.2);
+	is = series_of(out, "rollback");
+	base = (struct series){ .cpu = b->edit_cpu };
+	row(b, n, "rollback of it (to one edit)", &is, &base, 1.5, 1.5);
+	place_remove(b);
+}
+
+static int command(char **argv, int argc)
+{
+	const char *root = argv[2];
+
+	if (strcmp(argv[argc - 1], "--phases") == 0) {
+		argc--;
+		(void)setenv("BENCH_PHASES", "1", 1); /* NOLINT(concurrency-mt-unsafe) */
+	}
+	int n = argc > 3 ? atoi(argv[3]) : 0;    /* NOLINT(cert-err34-c): our own numbers */
+	int reps = argc > 4 ? atoi(argv[4]) : 0; /* NOLINT(cert-err34-c) */
+
+	if (strcmp(argv[1], "make") == 0)
+		machine_make(root);
+	else if (strcmp(argv[1], "first") == 0)
+		run_first(root, n);
+	else if (strcmp(argv[1], "noop") == 0)
+		run_noop(root, n);
+	else if (strcmp(argv[1], "plan") == 0)
+		run_plan(root, n, reps);
+	else if (strcmp(argv[1], "edit") == 0)
+		run_edit(root, n, reps);
+	else if (strcmp(argv[1], "floor-first") == 0)
+		floor_first(root, argv[3]);
+	else if (strcmp(argv[1], "floor-noop") == 0)
+		floor_noop(root, n);
+	else if (strcmp(argv[1], "floor-edit") == 0)
+		floor_edit(root, argv[3], reps);
+	else
+		return 2;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = { .ctx = mem_ctx(NULL, "bench") };
+	const char *sizes = getenv("BENCH_N"); /* NOLINT(concurrency-mt-unsafe): one thread */
+	char *end = (char *)(uintptr_t)(sizes && *sizes ? sizes : "100 1000 10000");
+	char folder[] = "/tmp/novacpx-bench-XXXXXX";
+
+	if (argc > 2)
+		return command(argv, argc);
+	if (geteuid() != 0 || !mkdtemp(folder))
+		bench_die("it mounts file systems and must be run as root", NULL);
+	b.self = "/proc/self/exe";
+	b.self = realpath(b.self, NULL);
+	b.folder = mem_fmt(b.ctx, "%s/m", folder);
+	b.report = (struct buf)BUF_ON(b.ctx);
+	for (;;) {
+		char *start = end;
+		long n = strtol(start, &end, 10);
+
+		if (end == start)
+			break;
+		measure(&b, (int)n);
+	}
+	(void)rmdir(folder);
+	(void)printf("\nOn %s. CPU and wall in ms, medians; every row in a process of its own.\n"
+		     "The floor writes or reads the same bytes with nothing around them.\n\n"
+		     "     N  %-30s %9s %9s %9s %7s  %5s %5s\n%s",
+		     b.kind ? b.kind : "nothing", "what", "CPU", "wall", "floor", "ratio", "bar",
+		     "aim", buf_str(&b.report));
+	(void)talloc_free(b.ctx);
+	return 0;
+}

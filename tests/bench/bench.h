@@ -1,0 +1,70 @@
+/*
+ * The bench: what the engine's work costs beside a floor that does the raw
+ * work of the same bytes (docs: `make bench`).
+ *
+ * Every measurement runs in a process of its own (the bench started again
+ * with a command), so that CPU time and memory are that work's alone. It
+ * prints samples, a line each; bench.c reads them and makes the table.
+ * Daemons are not run: zones, maps of the kernel and reloads are no part of
+ * these numbers. The bench ends at once on any error: it is no test.
+ */
+#ifndef TESTS_BENCH_H
+#define TESTS_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/store.h"
+
+struct cost {
+	int64_t cpu_ns, wall_ns;
+};
+
+struct cost cost_now(void);
+/* Prints "NAME CPU WALL RSS": the cost since SINCE, the most memory so far in KiB. */
+void sample(const char *name, struct cost since);
+noreturn_ void bench_die(const char *what, const struct err *err);
+/* Dies when R is negative. */
+void must_do(int r, const char *what, const struct err *err);
+
+/* N accounts of 3 domains, 3 zones x 12 records, 5 mailboxes, 1 cron job; always the same. */
+void generate(struct changeset *cs, int n);
+/* One record of account I with a new address that depends on TURN. */
+void generate_edit(struct changeset *cs, int i, int turn);
+
+/* The least of a Debian root that the engine wants to find below ROOT. */
+void machine_make(const char *root);
+
+/* The measurements; ROOT was made by machine_make(). */
+void run_first(const char *root, int n);
+void run_noop(const char *root, int reps);
+void run_plan(const char *root, int n, int reps);
+void run_edit(const char *root, int n, int reps);
+/* The floor of the same; FROM is a root that converged, TO an empty folder beside it. */
+void floor_first(const char *from, const char *to);
+void floor_noop(const char *from, int reps);
+void floor_edit(const char *from, const char *to, int reps);
+
+/* Objects of a repository, and writing them again with nothing around it. */
+struct git_raw {
+	const void *ctx;
+
+	struct git_raw_object {
+		const char *kind; /* "blob", "tree", "commit" */
+		char *data;
+		size_t len;
+	} * v;
+
+	size_t n, cap;
+};
+
+/* Everything a branch's tip brought; with IS_DELTA beside what its parent had already. */
+void git_raw_read(struct git_raw *g, const char *repo, const char *branch, bool is_delta);
+/* Hashes, compresses, and writes one file after another as a pack has them. */
+void git_raw_pack(const struct git_raw *g, const char *path);
+/* The same as loose objects below FOLDER. */
+void git_raw_loose(const struct git_raw *g, const char *folder);
+
+#endif
