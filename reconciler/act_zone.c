@@ -140,7 +140,11 @@ static void all_failed(struct plan *p, const struct err *err)
 
 		if (a->stage == STAGE_ZONE && is_live(a))
 			act_failed(p, a, err);
-		else if (is_zone_file(a)) /* the file is right; named will read it when it starts */
+		else if (
+			is_zone_file(a) &&
+			!is_registered_now(
+				p,
+				zone_of(a))) /* the file is right; named will read it when it starts */
 			plan_find(p, a->scope, a->renderer, a->art.resource, "Progressing",
 				  "NotRunning", "%s", err->msg);
 	}

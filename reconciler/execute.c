@@ -399,6 +399,17 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 	return owned_put(p->e->db, &o, err);
 }
 
+/* One that is tried again for any reason is tried again as a whole. */
+static bool is_retried(const struct plan *p, const struct finding *f)
+{
+	for (const struct finding *g = f; g < p->findings + p->n_findings; g++) {
+		if (g->retry && strcmp(f->part, g->part) == 0 &&
+		    strcmp(f->resource, g->resource) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A resource keeps the first that was found of each part: what follows is mostly its consequence. */
 static int record_findings(struct plan *p, struct err *err)
 {
@@ -423,15 +434,28 @@ static int record_findings(struct plan *p, struct err *err)
 				       .scope = f->scope,
 				       .rev = p->rev,
 				       .since = p->now,
-				       .next_try = f->retry ? p->now : 0 };
+				       .next_try = is_retried(p, f) ? p->now : 0 };
 		void **seen = strmap_slot(&told, mem_fmt(p->ctx, "%s %s", f->part, f->resource));
 
-		if (*seen)
-			continue;
+		if (!*seen)
+			r = condition_put(p->e->db, &c, err);
 		*seen = p;
-		r = condition_put(p->e->db, &c, err);
 	}
 	return r < 0 ? r : condition_sweep(p->e->db, err);
+}
+
+/* A user that failed may be half made; the row says whose the half is. */
+static int clear_journal(struct plan *p, struct err *err)
+{
+	int r = journal_clear(p->e->db, err);
+
+	for (size_t i = 0; i < p->n && r >= 0; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->is_dropped && a->art.type == ARTIFACT_USER && a->op == ACTION_CREATE)
+			r = journal_put(p->e->db, a->art.type, a->art.path, NULL, NULL, err);
+	}
+	return r;
 }
 
 static int record(struct plan *p, struct execution *x, struct err *err)
@@ -451,7 +475,7 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 	if (r >= 0)
 		r = record_findings(p, err);
 	if (r >= 0)
-		r = journal_clear(p->e->db, err);
+		r = clear_journal(p, err);
 	if (r >= 0)
 		r = owed_replace(p->e->db, &p->owed, err);
 	if (r >= 0)

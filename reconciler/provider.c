@@ -437,6 +437,16 @@ static bool taken_uid(uint32_t id, void *arg)
 	return sql_step(st, &ignored) != 0; /* data in the trash still belongs to that number */
 }
 
+/* Writing passwd and group was cut short between the two: the group has the number already. */
+static bool is_half_made(struct plan *p, const char *name, uint32_t *ret)
+{
+	struct identity other;
+
+	return journal_has(p->e->db, ARTIFACT_USER, name) &&
+	       identity_group_find(p->identities, name, ret) && (int64_t)*ret >= p->uid_min &&
+	       (int64_t)*ret <= p->uid_max && !identity_find_uid(p->identities, *ret, &other);
+}
+
 /* The number the user has, had (in the trash), or gets. */
 static int user_number(struct plan *p, const struct artifact *want, const struct owned *old,
 		       uint32_t *ret, struct err *err)
@@ -448,6 +458,8 @@ static int user_number(struct plan *p, const struct artifact *want, const struct
 		*ret = (uint32_t)old->serial;
 		return 0;
 	}
+	if (is_half_made(p, want->path, ret))
+		return 0;
 	r = sql_get(p->e->db,
 		    "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
 		    &st, err);
