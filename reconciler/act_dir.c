@@ -11,7 +11,7 @@
 #include "base/fs.h"
 #include "reconciler/act.h"
 
-static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+static int own(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int fd = -1;
 	uid_t uid;
@@ -22,14 +22,30 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 		r = plan_gid(p, a->art.group, &gid, err);
 	if (r < 0)
 		return r;
-	if (fault_point("mkdir") || (mkdirat(dir, name, 0700) < 0 && errno != EEXIST))
-		return err_sys(err, "make folder %s", a->art.path);
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fault_point("open folder") || fd < 0)
 		return err_sys(err, "open folder %s", a->art.path);
 	if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0)
 		return err_sys(err, "set owner and mode of %s", a->art.path);
 	return 0;
+}
+
+/* Under another name first: one that is made once must never be there with the wrong owner. */
+static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+{
+	const char *temp = strrchr(act_temp_path(p->ctx, a->art.path), '/') + 1;
+	int r;
+
+	(void)unlinkat(dir, temp, AT_REMOVEDIR); /* left behind by a crash; ours by its name */
+	if (fault_point("mkdir") || mkdirat(dir, temp, 0700) < 0)
+		return err_sys(err, "make folder %s", a->art.path);
+	r = own(p, a, dir, temp, err);
+	if (r >= 0 &&
+	    (fault_point("rename folder") || renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0))
+		r = err_sys(err, "make folder %s", a->art.path);
+	if (r < 0)
+		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	return r;
 }
 
 /*
@@ -91,7 +107,8 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 	if (dir < 0)
 		return dir;
 	if (a->op != ACTION_DELETE)
-		return make(p, a, dir, name, err);
+		return a->op == ACTION_CREATE ? make(p, a, dir, name, err)
+					      : own(p, a, dir, name, err);
 	if (fault_point("rmdir"))
 		return err_sys(err, "remove folder %s", a->art.path);
 	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)

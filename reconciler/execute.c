@@ -65,7 +65,8 @@ static int write_journal(struct plan *p, struct err *err)
 
 		if (is_live(a))
 			r = journal_put(p->e->db, a->art.type, a->art.path,
-					a->stage == STAGE_FILE && a->op != ACTION_DELETE
+					(a->stage == STAGE_FILE && a->op != ACTION_DELETE) ||
+							a->stage == STAGE_FOLDER
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
@@ -340,6 +341,7 @@ static void run_purge(struct plan *p)
 
 static void run_trash(struct plan *p)
 {
+	struct strmap kept = STRMAP_ON(p->ctx); /* accounts with data that could not be moved */
 	bool users = false;
 	struct err e = ERR_INIT;
 	int r;
@@ -349,13 +351,27 @@ static void run_trash(struct plan *p)
 		struct action *a = &p->v[i];
 		const char *account;
 
-		if (a->stage != STAGE_TRASH || !is_live(a))
+		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type == ARTIFACT_USER)
 			continue;
 		err_clear(&e);
 		account = account_of(p, a);
-		r = a->art.type == ARTIFACT_USER ? identity_del(p->identities, a->art.path, &e)
-						 : act_trash(p, a, account, uid_of(p, account), &e);
-		users = users || a->art.type == ARTIFACT_USER;
+		if (act_trash(p, a, account, uid_of(p, account), &e) < 0) {
+			act_failed(p, a, &e);
+			*strmap_slot(&kept, account) = p;
+		} else {
+			a->is_done = true;
+		}
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+
+		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type != ARTIFACT_USER)
+			continue;
+		err_clear(&e);
+		r = strmap_find(&kept, a->art.path)
+			    ? err_set(&e, ERR_BUSY, "its data is not in the trash yet")
+			    : identity_del(p->identities, a->art.path, &e);
+		users = users || r >= 0;
 		if (r < 0)
 			act_failed(p, a, &e);
 		else

@@ -126,6 +126,9 @@ static int move_back(struct engine *e, const struct trash_entry *t, struct err *
 	to = fs_open_parent(e->root, t->origin, 0, &to_name, err);
 	if (to < 0)
 		return to;
+	if (faccessat(to, to_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    faccessat(from, from_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0; /* by a restore that was cut short */
 	if (faccessat(to, to_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, ERR_CONFLICT,
 			       "%s is there again; move it away before restoring", t->origin);

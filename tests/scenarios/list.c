@@ -287,7 +287,7 @@ static int add_condition(const struct condition *c, void *arg, struct err *err)
 	(void)err;
 	if (l->how == LIST_BRIEF)
 		add_line(l, "status  %s %s (%s): %s", c->resource, c->type, c->reason, c->message);
-	else
+	else if (strcmp(c->type, "Progressing") != 0) /* of the moment */
 		add_line(l, "status  %s %s (%s)", c->resource, c->type, c->reason);
 	return 0;
 }

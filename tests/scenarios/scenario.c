@@ -30,7 +30,7 @@
 
 enum {
 	FILE_MAX = 8 << 20,
-	LATER = 7200, /* when what failed is tried again */
+	LATER = 5 * 3600, /* when what failed is tried again */
 	SHOWN_FAILURES = 3
 };
 
@@ -225,7 +225,7 @@ static void run_second(const void *ctx, void *arg)
 	struct err err = ERR_INIT;
 	size_t n;
 
-	clock_set(LATER);
+	clock_set(steps_end(&sc->steps) + LATER);
 	n = machine_left(e, false, false, &out);
 	n += machine_left(e, true, false, &out);
 	if (!sc->steps.is_unsettled &&
@@ -258,7 +258,7 @@ static void run_again(const void *ctx, void *arg)
 		(void)step_run(&sc->steps, sc->last, sc->live, NULL);
 		e = machine_open(ctx, sc->live);
 	}
-	clock_set(LATER);
+	clock_set(steps_end(&sc->steps) + LATER);
 	if (machine_pass(e, false, NULL, &err) < 0)
 		buf_printf(&out, "the pass after it failed: %s\n", err.msg);
 	if (strcmp(sc->steps.v[sc->last].words[0], "restore") == 0 &&

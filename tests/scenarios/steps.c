@@ -525,7 +525,7 @@ bool step_acts(const struct step *st)
 }
 
 /* A minute a step, and what the scenario adds. */
-static void set_clock(const struct steps *s, size_t i)
+static int64_t clock_at(const struct steps *s, size_t i)
 {
 	int64_t seconds = 3600;
 
@@ -534,7 +534,12 @@ static void set_clock(const struct steps *s, size_t i)
 		if (strcmp(s->v[k].words[0], "later") == 0)
 			seconds += strtoll(s->v[k].words[1], NULL, 10);
 	}
-	clock_set(seconds);
+	return seconds;
+}
+
+int64_t steps_end(const struct steps *s)
+{
+	return clock_at(s, s->n - 1);
 }
 
 static void show_step(struct buf *out, const struct step *st)
@@ -556,7 +561,7 @@ int step_run(const struct steps *s, size_t i, const char *root, struct buf *out)
 	cleanup_(fd_close) int fd = fs_root_open(root, &err);
 	struct run r = { .s = s, .st = st, .root = fd, .ctx = ctx, .out = out };
 
-	set_clock(s, i);
+	clock_set(clock_at(s, i));
 	if (out)
 		show_step(out, st);
 	for (size_t k = 0; k < ARRAY_LEN(verbs); k++) {

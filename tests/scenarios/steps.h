@@ -43,6 +43,8 @@ struct steps {
 
 /* Ends the program with the line when the text is no scenario. */
 void steps_parse(struct steps *s, const char *name, const char *text);
+/* The clock at the last step. */
+int64_t steps_end(const struct steps *s);
 /* Whether the step lets the engine work. */
 bool step_acts(const struct step *st);
 /* Runs step I on the machine ROOT; what there is to see goes to OUT. Returns what the engine did. */
