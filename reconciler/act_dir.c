@@ -43,9 +43,13 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 	if (r >= 0 &&
 	    (fault_point("rename folder") || renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0))
 		r = err_sys(err, "make folder %s", a->art.path);
-	if (r < 0)
-		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
-	return r;
+	if (r >= 0)
+		return 0;
+	(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	if (err->sys != EEXIST)
+		return r;
+	err_clear(err); /* two domains with one document root: who came first made it */
+	return a->art.flags & ARTIFACT_ONCE ? 0 : own(p, a, dir, name, err);
 }
 
 /*

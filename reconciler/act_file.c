@@ -154,7 +154,8 @@ static void prune_folders(struct plan *p, const char *path)
 		const char *name;
 
 		*slash = '\0';
-		if (!strstr(folder, "/novacpx/"))
+		slash = strrchr(folder, '/');
+		if (!strstr(folder, "/novacpx/") && (!slash || strcmp(slash, "/novacpx") != 0))
 			return;
 		if (is_wanted(p, folder))
 			return;

@@ -275,7 +275,7 @@ static void list_daemons(struct list *l)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const char *runs = recording_runs(l->ctx, l->e->root, names[i]);
 
-		if (runs)
+		if (runs && (l->how != LIST_WANTED || strcmp(runs, "STALE") == 0))
 			add_line(l, "runs    %s %s", names[i], runs);
 	}
 }

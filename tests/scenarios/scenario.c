@@ -252,6 +252,7 @@ static void run_again(const void *ctx, void *arg)
 	struct buf out = BUF_ON(ctx);
 	struct err err = ERR_INIT;
 	struct engine *e = machine_open(ctx, sc->live);
+	struct buf again = BUF_ON(ctx);
 
 	if (head_of(e) == sc->head) {
 		(void)talloc_free(e);
@@ -259,8 +260,9 @@ static void run_again(const void *ctx, void *arg)
 		e = machine_open(ctx, sc->live);
 	}
 	clock_set(steps_end(&sc->steps) + LATER);
-	if (machine_pass(e, false, NULL, &err) < 0)
+	if (machine_pass(e, false, &again, &err) < 0)
 		buf_printf(&out, "the pass after it failed: %s\n", err.msg);
+	write_file(in_work(sc, "again"), buf_str(&again));
 	if (strcmp(sc->steps.v[sc->last].words[0], "restore") == 0 &&
 	    trash_settle(e, sc->steps.v[sc->last].words[1], &err) < 0)
 		buf_printf(&out, "%s\n", err.msg);
@@ -397,6 +399,7 @@ static bool play_fault(struct scene *sc, const char *fault)
 	(void)printf("# NOVACPX_FAULT=%s at line %d leads to another end:\n", fault,
 		     sc->steps.v[sc->last].line);
 	tell(left ? left : "");
+	tell(read_file(ctx, in_work(sc, "again")));
 	tell(difference(ctx, sc->listing, end ? end : ""));
 	return false;
 }

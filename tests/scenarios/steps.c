@@ -244,6 +244,16 @@ static int apply_rollback(struct engine *e, void *arg, struct revision *rev,
 	return store_rollback_to(e->store, *(int64_t *)arg, rev, problems, err);
 }
 
+int machine_rollback(struct engine *e, int64_t to, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "work");
+	struct problems problems = { .ctx = ctx };
+	struct revision rev = { .time = engine_now(), .actor = "root", .source = "scenario" };
+	int r = apply_rollback(e, &to, &rev, &problems, err);
+
+	return r > 0 ? (store_commit(e->store, err) < 0 ? -(int)err->code : 1) : r;
+}
+
 static int apply_revert(struct engine *e, void *arg, struct revision *rev,
 			struct problems *problems, struct err *err)
 {
