@@ -142,7 +142,8 @@ static void run_folders(struct plan *p, enum stage stage)
 		struct action *a = &p->v[i];
 		struct err e = ERR_INIT;
 
-		if (a->stage != stage || a->art.type != ARTIFACT_DIR || !is_live(a))
+		if (a->stage != stage || (a->art.type != ARTIFACT_DIR && !a->art.source) ||
+		    !is_live(a))
 			continue;
 		if (act_dir(p, a, &e) < 0)
 			act_failed(p, a, &e);
