@@ -21,7 +21,6 @@
 #include "reconciler/watch.h"
 
 #define DAEMON_SOCKET "/run/novacpx/engine.sock"
-#define DAEMON_PID    "/run/novacpx/novacpxd.pid"
 
 enum {
 	DAEMON_SWEEP_S = 3600,
