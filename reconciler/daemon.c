@@ -14,7 +14,6 @@
 
 #include "base/fs.h"
 #include "base/log.h"
-#include "reconciler/daemon_alone.h"
 #include "reconciler/daemon_request.h"
 #include "reconciler/enginedb.h"
 #include "reconciler/pass.h"

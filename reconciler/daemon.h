@@ -16,6 +16,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "reconciler/daemon_alone.h" /* DAEMON_PID */
 #include "reconciler/daemon_socket.h"
 #include "reconciler/engine.h"
 #include "reconciler/watch.h"
