@@ -21,8 +21,7 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a ? a : "root", b ? b : "root") == 0;
 }
 
-/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
-static bool is_private(const char *path)
+bool plan_is_private(const char *path)
 {
 	return strstr(path, "/novacpx") != NULL;
 }
@@ -30,7 +29,7 @@ static bool is_private(const char *path)
 /* What lies there without a row of the manifest is ours: an interrupted run made it, or it was lost. */
 static bool is_ours(struct plan *p, const struct artifact *want)
 {
-	return is_private(want->path) || journal_has(p->e->db, want->type, want->path);
+	return plan_is_private(want->path) || journal_has(p->e->db, want->type, want->path);
 }
 
 static int foreign(const char *what, const char *path, struct err *err)
@@ -324,7 +323,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return err_set(err, ERR_CONFLICT,
 			       "%s is there and is not a folder; move it away first", want->path);
 	if (meta_same(p, want, &st, err)) {
-		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags)
+		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags ||
+		    !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
 		return 0;
 	}
@@ -360,7 +360,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return foreign("entry", path, err);
 	if (want && strcmp(target, want->data) == 0) {
-		if (!old)
+		if (!old || !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
