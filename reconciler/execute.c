@@ -410,6 +410,8 @@ static int unclaim(struct plan *p, const struct action *a, struct err *err)
 {
 	struct action tried = *a;
 
+	if (a->art.type == ARTIFACT_USER || a->art.type == ARTIFACT_DIR)
+		return 0; /* part of it may stand already: lines of the user, a folder without its owner */
 	tried.is_dropped = false;
 	return needs_claim(&tried) ? owned_del(p->e->db, a->art.type, a->art.path, err) : 0;
 }
