@@ -395,8 +395,13 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.rev = p->rev,
 	};
 
-	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
-		return owned_del(p->e->db, a->art.type, a->art.path, err);
+	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET) {
+		int r = a->old && (a->art.flags & ARTIFACT_SERIAL)
+				? serial_remember(p->e->db, a->art.path, a->old->serial, err)
+				: 0;
+
+		return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
+	}
 	o.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest;
 	return owned_put(p->e->db, &o, err);
 }

@@ -1,6 +1,7 @@
 #include "reconciler/pass.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -413,7 +414,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 
 struct tally {
 	int64_t deleted[64];
-	bool ns_gone;
+	char ns_zone[256]; /* that loses a name server of its own */
 };
 
 static int tally_row(const struct change_row *row, void *arg, struct err *err)
@@ -424,18 +425,29 @@ static int tally_row(const struct change_row *row, void *arg, struct err *err)
 	(void)err;
 	if (!k || row->op != '-')
 		return 0;
+	if (k == &kind_record && row->scope &&
+	    strncmp(row->key, row->scope, strlen(row->scope)) == 0 &&
+	    strncmp(row->key + strlen(row->scope), "/@/NS/", 6) == 0)
+		(void)snprintf(t->ns_zone, sizeof(t->ns_zone), "%s", row->scope);
 	t->deleted[kind_index(k)]++;
 	return 0;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
 {
-	struct tally t = { .ns_gone = false };
+	struct tally t = { .ns_zone = "" };
+	int64_t zones = 0;
 	int64_t applied = 0;
 	int r = cursor_get(p->e->db, "applied", &applied, err);
 
 	if (r >= 0)
 		r = store_changes(p->e->store, applied, p->rev, tally_row, &t, err);
+	if (r >= 0 && t.ns_zone[0])
+		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], t.ns_zone, &zones,
+				err);
+	if (r >= 0 && zones)
+		return err_set(err, ERR_GUARD,
+			       "this would take a name server from the zone %s itself", t.ns_zone);
 	KIND_FOREACH(k) {
 		int64_t gone = t.deleted[kind_index(k)];
 		int64_t left = 0;

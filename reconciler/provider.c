@@ -95,9 +95,14 @@ static int64_t first_serial(int64_t now)
 static void give_serial(struct plan *p, struct action *a, const struct seen *seen)
 {
 	int64_t known = MAX(a->old ? a->old->serial : 0, seen->serial);
+	int64_t before = 0;
 	char text[SERIAL_LEN + 1];
+	struct err ignored = ERR_INIT;
 	char *data;
 
+	/* one that was there earlier went on counting then */
+	if (!a->old && serial_recall(p->e->db, a->art.path, &before, &ignored) >= 0)
+		known = MAX(known, before);
 	a->serial = known ? known + 1 : first_serial(p->now);
 	if (a->serial > UINT32_MAX)
 		a->serial = 1; /* 32 bits; a step over the end is growth too */
