@@ -93,6 +93,7 @@ struct intent {
 	void (*problems)(struct cli *c, struct intent *i, const struct problems *problems);
 	const char *message;
 	bool dry;
+	bool retry; /* what is not ready is tried again, too */
 	void *arg;
 };
 

@@ -156,12 +156,16 @@ static bool bookkeeping_same(const struct artifact *want, const struct owned *ol
 	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
 }
 
-/* Two domains may share a document root: who came first made it, and that is enough. */
+/* Two domains may share a document root: who came first makes it, and that is enough. */
 static bool made_for_another(struct plan *p, const struct artifact *want)
 {
+	void **slot = strmap_slot(&p->once, mem_str(p->ctx, want->path));
 	struct owned *o;
 	struct err ignored = ERR_INIT;
 
+	if (*slot)
+		return true;
+	*slot = p;
 	return owned_get(p->ctx, p->e->db, want->type, want->path, &o, &ignored) >= 0;
 }
 
