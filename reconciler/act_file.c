@@ -29,7 +29,7 @@ int syncset_flush(struct syncset *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		if (fault_point("syncfs") || syncfs(s->fd[i]) < 0)
-			return err_sys(err, "make files durable (syncfs)");
+			return err_sys(err, "make the files beneath / durable (syncfs)");
 	}
 	return 0;
 }
@@ -129,7 +129,7 @@ static int activate_link(int dir, const char *name, const struct action *a, stru
 {
 	if (a->op == ACTION_UPDATE && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "replace link %s", a->art.path);
-	if (symlinkat(a->art.data, dir, name) < 0)
+	if (fault_point("link") || symlinkat(a->art.data, dir, name) < 0)
 		return err_sys(err, "make link %s", a->art.path);
 	return 0;
 }

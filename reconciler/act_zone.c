@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "reconciler/act.h"
 #include "reconciler/rndc.h"
 
@@ -95,6 +96,8 @@ static int change_zone(struct plan *p, struct rndc *r, const struct action *a, s
 	const struct verbs *verbs = p->e->verbs;
 	int e;
 
+	if (fault_point("zone"))
+		return err_sys(err, "change zone %s", a->art.path);
 	if (a->op == ACTION_UPDATE || a->op == ACTION_DELETE) {
 		e = verbs->zone_del(r, a->art.path, err);
 		if (e < 0 && e != -ERR_NOTFOUND)
@@ -167,7 +170,8 @@ int act_zones(struct plan *p, struct err *err)
 		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
 			continue;
 		err_clear(&e);
-		rc = verbs->zone_reload(r, zone_of(a), &e);
+		rc = fault_point("zone reload") ? err_sys(&e, "load %s", a->art.path)
+						: verbs->zone_reload(r, zone_of(a), &e);
 		if (rc >= 0)
 			rc = served(verbs, r, a, &e);
 		if (rc < 0)

@@ -433,6 +433,15 @@ static int on_hup(sd_event_source *src, const struct signalfd_siginfo *si, void 
 
 /* Starting */
 
+/* Hands a descriptor out of a cleanup_ local. */
+static int hand_out(int *fd)
+{
+	int out = *fd;
+
+	*fd = -1;
+	return out;
+}
+
 /* Says who runs already. The file stays: removing it could remove the lock of the next one. */
 static int only_one(int root, int *ret_fd, struct err *err)
 {
@@ -459,8 +468,7 @@ static int only_one(int root, int *ret_fd, struct err *err)
 	len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
 		return err_sys(err, "write " DAEMON_PID);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = hand_out(&fd);
 	return 0;
 }
 
@@ -475,7 +483,7 @@ static int add_signals(sd_event *event, struct daemon *d)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) /* NOLINT(concurrency-mt-unsafe): one thread */
 		return -errno;
 	r = sd_event_add_signal(event, &g->term, SIGTERM, NULL, NULL);
 	if (r >= 0)

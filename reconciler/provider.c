@@ -21,10 +21,15 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a ? a : "root", b ? b : "root") == 0;
 }
 
-/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
-static bool is_private(const char *path)
+bool plan_is_private(const char *path)
 {
 	return strstr(path, "/novacpx") != NULL;
+}
+
+/* What lies there without a row of the manifest is ours: an interrupted run made it, or it was lost. */
+static bool is_ours(struct plan *p, const struct artifact *want)
+{
+	return plan_is_private(want->path) || journal_has(p->e->db, want->type, want->path);
 }
 
 static int foreign(const char *what, const char *path, struct err *err)
@@ -191,7 +196,7 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 	struct digest live;
 	int r;
 
-	if (old->flags & ARTIFACT_ONCE) {
+	if ((old->flags & (ARTIFACT_ONCE | ARTIFACT_DATA)) == ARTIFACT_ONCE) {
 		(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old, "no longer ours");
 		return 0;
 	}
@@ -200,6 +205,10 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 		return r;
 	if (!seen.exists) {
 		(void)plan_add(p, ACTION_FORGET, STAGE_FILE, NULL, old, "gone already");
+		return 0;
+	}
+	if (old->flags & ARTIFACT_DATA) { /* logs: their content is no business of the plan */
+		(void)plan_add(p, ACTION_DELETE, STAGE_TRASH, NULL, old, "no longer wanted");
 		return 0;
 	}
 	r = read_seen(p, old->path, old->flags, &seen, err);
@@ -262,7 +271,7 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	}
 	if (err->code)
 		return -(int)err->code;
-	if (!old && !is_private(want->path))
+	if (!old && !is_ours(p, want))
 		return foreign("file", want->path, err);
 	if (old)
 		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
@@ -318,7 +327,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return err_set(err, ERR_CONFLICT,
 			       "%s is there and is not a folder; move it away first", want->path);
 	if (meta_same(p, want, &st, err)) {
-		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags)
+		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags ||
+		    !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
 		return 0;
 	}
@@ -328,7 +338,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
 		return 0;
 	}
-	if (!old && !is_private(want->path))
+	if (!old && !is_ours(p, want))
 		return foreign("folder", want->path, err);
 	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
 		old != NULL;
@@ -354,11 +364,11 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return foreign("entry", path, err);
 	if (want && strcmp(target, want->data) == 0) {
-		if (!old)
+		if (!old || !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
-	if (!old && !is_private(path))
+	if (!old && !is_ours(p, want))
 		return foreign("link", path, err);
 	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
 		     want ? "changed" : "no longer wanted");
@@ -440,7 +450,7 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 		p->v[p->n - 1].serial = old->serial;
 		return 0;
 	}
-	if (exists && !old)
+	if (exists && !old && !journal_has(p->e->db, ARTIFACT_USER, want->path))
 		return err_set(err, ERR_CONFLICT,
 			       "system user \"%s\" is there already and was not made by NovaCPX",
 			       want->path);
@@ -451,12 +461,13 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 				.hash = want->hash,
 				.locked = (want->flags & ARTIFACT_LOCKED) != 0,
 				.today = p->now / 86400 };
-	r = user_number(p, want, old, &id.uid, err);
+	id.uid = is.uid; /* one that an interrupted run made keeps its number */
+	r = exists && !old ? 0 : user_number(p, want, old, &id.uid, err);
 	if (r < 0)
 		return r;
 	id.gid = id.uid;
 	if (exists && user_same(&is, &id)) {
-		if (!digest_eq(&old->digest, &want->digest))
+		if (!old || !digest_eq(&old->digest, &want->digest))
 			plan_add(p, ACTION_RECORD, STAGE_IDENTITY, want, old, "as wanted already")
 				->serial = id.uid;
 		return 0;
