@@ -181,7 +181,7 @@ int change_run(struct cli *c, struct intent *i, struct err *err)
 
 	if (r >= 0)
 		r = engine_lock(c->e, LOCK_WAIT_MS, err);
-	if (r >= 0)
+	if (r >= 0 && !c->dry)
 		r = execute_recover(c->e, err);
 	if (r < 0)
 		return r;

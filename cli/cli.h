@@ -40,6 +40,7 @@ struct cli {
 	void *ctx;
 	const char *root_path;
 	bool json, colour;
+	bool dry; /* nothing may change, not even a database be made */
 	struct engine *e;
 	unsigned given; /* options on the command line */
 	const char *files[32];
