@@ -179,6 +179,16 @@ cppcheck: ## cppcheck
 
 lint: layer-check pure-check hdr-check format-check tidy cppcheck ## all of them
 
+# The reference is written from the tables
+
+.PHONY: reference reference-check
+reference: $(B)/novacpx ## write docs/reference.md from the tables
+	$(B)/novacpx reference >docs/reference.md
+
+reference-check: $(B)/novacpx ## docs/reference.md is what the tables say
+	@$(B)/novacpx reference | diff -u docs/reference.md - || \
+		{ echo 'docs/reference.md is stale: make reference' >&2; exit 1; }
+
 # Installing on a server
 
 PREFIX ?= /usr

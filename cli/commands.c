@@ -68,6 +68,8 @@ const struct command commands[] = {
 	  "says where to look." },
 	{ "man", "", 0, 0, 0, cmd_man, "Prints the manual page." },
 	{ "completion", "", 0, 0, 0, cmd_completion, "Prints the completion for bash." },
+	{ "reference", "", 0, 0, 0, cmd_reference,
+	  "Prints all kinds, settings and commands as Markdown." },
 	{ "help", "[COMMAND]", 0, 1, 0, cmd_help, "This." },
 };
 

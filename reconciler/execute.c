@@ -77,7 +77,8 @@ static int write_journal(struct plan *p, struct err *err)
 
 		if (is_live(a))
 			r = journal_put(p->e->db, a->art.type, a->art.path,
-					a->stage == STAGE_FILE && a->op != ACTION_DELETE
+					a->stage <= STAGE_FILE && a->stage != STAGE_IDENTITY &&
+							a->op != ACTION_DELETE
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
@@ -142,7 +143,8 @@ static void run_folders(struct plan *p, enum stage stage)
 		struct action *a = &p->v[i];
 		struct err e = ERR_INIT;
 
-		if (a->stage != stage || a->art.type != ARTIFACT_DIR || !is_live(a))
+		if (a->stage != stage || (a->art.type != ARTIFACT_DIR && !a->art.source) ||
+		    !is_live(a))
 			continue;
 		if (act_dir(p, a, &e) < 0)
 			act_failed(p, a, &e);
@@ -409,6 +411,8 @@ static int unclaim(struct plan *p, const struct action *a, struct err *err)
 {
 	struct action tried = *a;
 
+	if (a->art.type == ARTIFACT_USER || a->art.type == ARTIFACT_DIR)
+		return 0; /* part of it may stand already: lines of the user, a folder without its owner */
 	tried.is_dropped = false;
 	return needs_claim(&tried) ? owned_del(p->e->db, a->art.type, a->art.path, err) : 0;
 }

@@ -259,9 +259,7 @@ static void run_again(const void *ctx, void *arg)
 	clock_set(LATER);
 	if (machine_pass(e, false, NULL, &err) < 0)
 		buf_printf(&out, "the pass after it failed: %s\n", err.msg);
-	if (strcmp(sc->steps.v[sc->last].words[0], "restore") == 0 &&
-	    trash_settle(e, sc->steps.v[sc->last].words[1], &err) < 0)
-		buf_printf(&out, "%s\n", err.msg);
+
 	(void)talloc_free(e);
 	write_file(in_work(sc, "left"), buf_str(&out));
 	listing_to(ctx, sc->live, LIST_WHOLE, in_work(sc, "whole"));
