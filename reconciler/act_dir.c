@@ -55,11 +55,14 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 		return err_sys(err, "make folder %s", a->art.path);
 	fd = openat(dir, made ? temp : name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fault_point("open folder") || fd < 0)
-		return err_sys(err, "open folder %s", a->art.path);
-	if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0)
-		return err_sys(err, "set owner and mode of %s", a->art.path);
-	if (made && (fault_point("rename folder") ||
-		     renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
+		r = err_sys(err, "open folder %s", a->art.path);
+	else if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0)
+		r = err_sys(err, "set owner and mode of %s", a->art.path);
+	if (r < 0 && made)
+		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	if (r >= 0 && made &&
+	    (fault_point("rename folder") ||
+	     renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
 		r = errno == EEXIST ? 0 : err_sys(err, "make folder %s", a->art.path);
 		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
 	}
