@@ -134,7 +134,7 @@ static int attempt(struct cli *c, struct intent *i, const char *approved, char *
 		   struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "change");
-	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0 };
+	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0, .retry = i->retry };
 	struct problems problems = { .ctx = ctx };
 	struct revision rev = { .time = engine_now(),
 				.actor = actor(),
@@ -195,7 +195,7 @@ int change_run(struct cli *c, struct intent *i, struct err *err)
 
 	if (r >= 0)
 		r = engine_lock(c->e, LOCK_WAIT_MS, err);
-	if (r >= 0)
+	if (r >= 0 && !c->dry)
 		r = execute_recover(c->e, err);
 	if (r < 0)
 		return r;

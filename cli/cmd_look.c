@@ -14,7 +14,8 @@
 
 int cli_open(struct cli *c, struct err *err)
 {
-	return c->e ? 0 : engine_open(c->ctx, c->root_path, &c->e, err);
+	return c->e ? 0
+		    : (c->dry ? engine_open_dry : engine_open)(c->ctx, c->root_path, &c->e, err);
 }
 
 int cli_resource(struct cli *c, const char *name, const struct kind **ret_kind,

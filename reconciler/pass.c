@@ -69,7 +69,8 @@ struct walk {
 	struct loader *l;
 	void *keep;             /* lives as long as the plan: what actions point to */
 	struct strmap troubled; /* scopes that have conditions */
-	struct strmap homes;    /* accounts whose user and home are ours, or will be by this plan */
+	bool retries_all;
+	struct strmap homes; /* accounts whose user and home are ours, or will be by this plan */
 };
 
 static int64_t int_setting(const struct view *v, const char *name)
@@ -317,7 +318,7 @@ static int mark_due(const struct condition *c, void *arg, struct err *err)
 	struct dirty *d = ((void **)arg)[1];
 
 	(void)err;
-	if (c->next_try && c->next_try <= w->p->now && c->scope[0])
+	if (c->scope[0] && (w->retries_all || (c->next_try && c->next_try <= w->p->now)))
 		dirty_mark(d, c->scope, renderers_of_scope(c->scope));
 	return 0;
 }
@@ -375,7 +376,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	      struct err *err)
 {
 	struct plan *p = mem_new(ctx, struct plan);
-	struct walk w = { .e = e, .p = p, .keep = p };
+	struct walk w = { .e = e, .p = p, .keep = p, .retries_all = opts->retry };
 	struct view server;
 	int r;
 
@@ -383,7 +384,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p->owed.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->once.ctx = p->owed.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = store_head(e->store, &p->rev, err);
 	w.troubled.ctx = w.homes.ctx = p;

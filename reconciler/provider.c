@@ -236,12 +236,16 @@ static int reported(const struct plan *p, const struct artifact *want, const str
 		       artifact_type_name(want->type), want->path, what);
 }
 
-/* Two domains may share a document root: who came first made it, and that is enough. */
+/* Two domains may share a document root: who came first makes it, and that is enough. */
 static bool made_for_another(struct plan *p, const struct artifact *want)
 {
+	void **slot = strmap_slot(&p->once, mem_str(p->ctx, want->path));
 	struct owned *o;
 	struct err ignored = ERR_INIT;
 
+	if (*slot)
+		return true;
+	*slot = p;
 	return owned_get(p->ctx, p->e->db, want->type, want->path, &o, &ignored) >= 0;
 }
 
