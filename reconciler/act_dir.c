@@ -11,9 +11,31 @@
 #include "base/fs.h"
 #include "reconciler/act.h"
 
-static int own(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+/* Data comes back from where act_trash() put it. */
+static int fetch(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+{
+	cleanup_(fd_close) int from = -1;
+	cleanup_(sql_done) struct stmt *st = NULL;
+	const char *from_name;
+	int r;
+
+	from = fs_open_parent(p->e->root, a->art.source, 0, &from_name, err);
+	if (from < 0)
+		return from;
+	if (fault_point("fetch") || renameat2(from, from_name, dir, name, RENAME_NOREPLACE) < 0)
+		return err_sys(err, "bring %s back from the trash", a->art.path);
+	r = sql_get(p->e->db, "DELETE FROM trash WHERE path=?", &st, err);
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, a->art.source);
+	return sql_run(st, err);
+}
+
+static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int fd = -1;
+	const char *temp;
+	bool made;
 	uid_t uid;
 	gid_t gid;
 	int r = plan_uid(p, a->art.owner, &uid, err);
@@ -22,34 +44,29 @@ static int own(struct plan *p, const struct action *a, int dir, const char *name
 		r = plan_gid(p, a->art.group, &gid, err);
 	if (r < 0)
 		return r;
-	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fault_point("open folder") || fd < 0)
-		return err_sys(err, "open folder %s", a->art.path);
-	if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0)
-		return err_sys(err, "set owner and mode of %s", a->art.path);
-	return 0;
-}
-
-/* Under another name first: one that is made once must never be there with the wrong owner. */
-static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
-{
-	const char *temp = strrchr(act_temp_path(p->ctx, a->art.path), '/') + 1;
-	int r;
-
-	(void)unlinkat(dir, temp, AT_REMOVEDIR); /* left behind by a crash; ours by its name */
-	if (fault_point("mkdir") || mkdirat(dir, temp, 0700) < 0)
-		return err_sys(err, "make folder %s", a->art.path);
-	r = own(p, a, dir, temp, err);
-	if (r >= 0 &&
-	    (fault_point("rename folder") || renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0))
-		r = err_sys(err, "make folder %s", a->art.path);
-	if (r >= 0)
-		return 0;
-	(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
-	if (err->sys != EEXIST)
+	if (a->art.source)
+		r = fetch(p, a, dir, name, err);
+	if (r < 0 || a->art.type != ARTIFACT_DIR)
 		return r;
-	err_clear(err); /* two domains with one document root: who came first made it */
-	return a->art.flags & ARTIFACT_ONCE ? 0 : own(p, a, dir, name, err);
+	/* under another name until owner and mode are right: a folder is there whole or not at all */
+	temp = strrchr(act_temp_path(p->ctx, a->art.path), '/') + 1;
+	made = a->op == ACTION_CREATE && !a->art.source;
+	if (made && (fault_point("mkdir") || (mkdirat(dir, temp, 0700) < 0 && errno != EEXIST)))
+		return err_sys(err, "make folder %s", a->art.path);
+	fd = openat(dir, made ? temp : name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fault_point("open folder") || fd < 0)
+		r = err_sys(err, "open folder %s", a->art.path);
+	else if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0)
+		r = err_sys(err, "set owner and mode of %s", a->art.path);
+	if (r < 0 && made)
+		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	if (r >= 0 && made &&
+	    (fault_point("rename folder") ||
+	     renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
+		r = errno == EEXIST ? 0 : err_sys(err, "make folder %s", a->art.path);
+		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	}
+	return r;
 }
 
 /*
@@ -111,8 +128,7 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 	if (dir < 0)
 		return dir;
 	if (a->op != ACTION_DELETE)
-		return a->op == ACTION_CREATE ? make(p, a, dir, name, err)
-					      : own(p, a, dir, name, err);
+		return make(p, a, dir, name, err);
 	if (fault_point("rmdir"))
 		return err_sys(err, "remove folder %s", a->art.path);
 	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-/* A cache: another version of it is thrown away and observed anew. */
+/* Later versions bring their migrations here, as model.db has them: the manifest is more than a cache. */
 enum {
 	ENGINEDB_VERSION = 1
 };
@@ -24,6 +24,7 @@ static const char schema[] =
 	"PRIMARY KEY(path, type)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE trash(name TEXT PRIMARY KEY, account TEXT NOT NULL, uid INTEGER NOT NULL, rev INTEGER NOT NULL, "
 	"time INTEGER NOT NULL, path TEXT NOT NULL, origin TEXT NOT NULL) STRICT;"
+	"CREATE TABLE serial(path TEXT PRIMARY KEY, serial INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE cursor(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 static const char owed_schema[] =
@@ -216,6 +217,33 @@ int owned_del(struct sql *db, enum artifact_type type, const char *path, struct 
 		return r;
 	sql_bind_text(st, 1, path);
 	sql_bind_int(st, 2, type);
+	return sql_run(st, err);
+}
+
+/* Serials */
+
+int serial_recall(struct sql *db, const char *path, int64_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(db, "SELECT serial FROM serial WHERE path=?", &st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, path);
+	r = sql_step(st, err);
+	*ret = r > 0 ? sql_int(st, 0) : 0;
+	return r < 0 ? r : 0;
+}
+
+int serial_remember(struct sql *db, const char *path, int64_t serial, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(db, "INSERT OR REPLACE INTO serial(path, serial) VALUES(?,?)", &st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, path);
+	sql_bind_int(st, 2, serial);
 	return sql_run(st, err);
 }
 

@@ -63,6 +63,10 @@ int owned_put(struct sql *db, const struct owned *o, struct err *err) must_check
 int owned_del(struct sql *db, enum artifact_type type, const char *path,
 	      struct err *err) must_check;
 
+/* The highest serial a zone file that is gone had, so that one made anew goes on from there; 0: none. */
+int serial_recall(struct sql *db, const char *path, int64_t *ret, struct err *err) must_check;
+int serial_remember(struct sql *db, const char *path, int64_t serial, struct err *err) must_check;
+
 int cursor_get(struct sql *db, const char *name, int64_t *ret, struct err *err) must_check;
 int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err) must_check;
 

@@ -65,8 +65,8 @@ static int write_journal(struct plan *p, struct err *err)
 
 		if (is_live(a))
 			r = journal_put(p->e->db, a->art.type, a->art.path,
-					(a->stage == STAGE_FILE && a->op != ACTION_DELETE) ||
-							a->stage == STAGE_FOLDER
+					a->stage <= STAGE_FILE && a->stage != STAGE_IDENTITY &&
+							a->op != ACTION_DELETE
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
@@ -131,7 +131,8 @@ static void run_folders(struct plan *p, enum stage stage)
 		struct action *a = &p->v[i];
 		struct err e = ERR_INIT;
 
-		if (a->stage != stage || a->art.type != ARTIFACT_DIR || !is_live(a))
+		if (a->stage != stage || (a->art.type != ARTIFACT_DIR && !a->art.source) ||
+		    !is_live(a))
 			continue;
 		if (act_dir(p, a, &e) < 0)
 			act_failed(p, a, &e);
@@ -409,8 +410,13 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.rev = p->rev,
 	};
 
-	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
-		return owned_del(p->e->db, a->art.type, a->art.path, err);
+	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET) {
+		int r = a->old && (a->art.flags & ARTIFACT_SERIAL)
+				? serial_remember(p->e->db, a->art.path, a->old->serial, err)
+				: 0;
+
+		return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
+	}
 	o.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest;
 	return owned_put(p->e->db, &o, err);
 }

@@ -1,6 +1,7 @@
 #include "reconciler/pass.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,8 @@ struct walk {
 	struct loader *l;
 	void *keep;             /* lives as long as the plan: what actions point to */
 	struct strmap troubled; /* scopes that have conditions */
-	struct strmap homes;    /* accounts whose user and home are ours, or will be by this plan */
+	bool retries_all;
+	struct strmap homes; /* accounts whose user and home are ours, or will be by this plan */
 };
 
 static int64_t int_setting(const struct view *v, const char *name)
@@ -316,7 +318,7 @@ static int mark_due(const struct condition *c, void *arg, struct err *err)
 	struct dirty *d = ((void **)arg)[1];
 
 	(void)err;
-	if (c->next_try && c->next_try <= w->p->now && c->scope[0])
+	if (c->scope[0] && (w->retries_all || (c->next_try && c->next_try <= w->p->now)))
 		dirty_mark(d, c->scope, renderers_of_scope(c->scope));
 	return 0;
 }
@@ -374,7 +376,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	      struct err *err)
 {
 	struct plan *p = mem_new(ctx, struct plan);
-	struct walk w = { .e = e, .p = p, .keep = p };
+	struct walk w = { .e = e, .p = p, .keep = p, .retries_all = opts->retry };
 	struct view server;
 	int r;
 
@@ -382,7 +384,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p->owed.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->once.ctx = p->owed.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = store_head(e->store, &p->rev, err);
 	w.troubled.ctx = w.homes.ctx = p;
@@ -434,31 +436,58 @@ static int note_fate(const struct change_row *row, void *arg, struct err *err)
 	return 0;
 }
 
+static bool is_lost(const struct strmap_entry *fate)
+{
+	return (uintptr_t)fate->value == (FATE_KNOWN | FATE_WAS | FATE_GONE);
+}
+
 /* Resources of kind K that were there and are gone. */
 static int64_t count_gone(const struct strmap *fates, const struct kind *k)
 {
-	const uintptr_t lost = FATE_KNOWN | FATE_WAS | FATE_GONE;
 	size_t len = strlen(k->name);
 	int64_t n = 0;
 
 	for (size_t i = 0; i < fates->n; i++) {
 		const char *name = fates->entries[i].key;
 
-		n += (uintptr_t)fates->entries[i].value == lost &&
-		     strncmp(name, k->name, len) == 0 && name[len] == '/';
+		n += is_lost(&fates->entries[i]) && strncmp(name, k->name, len) == 0 &&
+		     name[len] == '/';
 	}
 	return n;
+}
+
+/* One that loses a name server of its own: "record/ZONE/@/NS/…". */
+static const char *zone_without_server(const struct strmap *fates)
+{
+	for (size_t i = 0; i < fates->n; i++) {
+		const char *name = fates->entries[i].key;
+		const char *zone = strchr(name, '/') + 1;
+		size_t len = strcspn(zone, "/");
+
+		if (is_lost(&fates->entries[i]) && strncmp(name, "record/", 7) == 0 &&
+		    strncmp(zone + len, "/@/NS/", 6) == 0)
+			return mem_strn(fates->ctx, zone, len);
+	}
+	return NULL;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "guard");
 	struct strmap fates = STRMAP_ON(ctx);
+	const char *zone;
+	int64_t zones = 0;
 	int64_t applied = 0;
 	int r = cursor_get(p->e->db, "applied", &applied, err);
 
 	if (r >= 0)
 		r = store_changes(p->e->store, applied, p->rev, note_fate, &fates, err);
+	zone = r < 0 ? NULL : zone_without_server(&fates);
+	if (zone)
+		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], zone, &zones, err);
+	if (r >= 0 && zones)
+		return err_set(err, ERR_GUARD,
+			       "this would take a name server from the zone %s itself", zone);
 	KIND_FOREACH(k) {
 		int64_t gone = r < 0 ? 0 : count_gone(&fates, k);
 		int64_t left = 0;

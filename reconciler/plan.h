@@ -80,6 +80,7 @@ struct plan {
 	struct identity_db *identities; /* as they will be; loaded when first asked for */
 	struct strmap maps;             /* map file → struct map, or NULL if there is none */
 	struct strmap folders;          /* names in the administrator's include folders */
+	struct strmap once;             /* places that this plan makes once for a first resource */
 	struct strmap owed;             /* what daemons are still to be told (owed.h) */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */

@@ -95,9 +95,14 @@ static int64_t first_serial(int64_t now)
 static void give_serial(struct plan *p, struct action *a, const struct seen *seen)
 {
 	int64_t known = MAX(a->old ? a->old->serial : 0, seen->serial);
+	int64_t before = 0;
 	char text[SERIAL_LEN + 1];
+	struct err ignored = ERR_INIT;
 	char *data;
 
+	/* one that was there earlier went on counting then */
+	if (!a->old && serial_recall(p->e->db, a->art.path, &before, &ignored) >= 0)
+		known = MAX(known, before);
 	a->serial = known ? known + 1 : first_serial(p->now);
 	if (a->serial > UINT32_MAX)
 		a->serial = 1; /* 32 bits; a step over the end is growth too */
@@ -164,6 +169,53 @@ static bool bookkeeping_same(const struct artifact *want, const struct owned *ol
 	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
 }
 
+/*
+ * Data in the trash belongs to a resource that is older than its way there. A resource of the same
+ * name that was made since is somebody else's: it gets neither the data nor the number.
+ */
+static int made_before(struct plan *p, const char *resource, int64_t time, bool *ret,
+		       struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "resource");
+	const char *slash = strchr(resource, '/');
+	const struct kind *k =
+		slash ? kind_find(mem_strn(tmp, resource, (size_t)(slash - resource))) : NULL;
+	struct res *res;
+	int r;
+
+	*ret = false;
+	if (!k)
+		return 0;
+	r = store_get(tmp, p->e->store, k, slash + 1, &res, err);
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	*ret = r >= 0 && res->created < time;
+	return r;
+}
+
+/* Where the resource's own data waits in the trash, or NULL. */
+static int in_trash(struct plan *p, const struct artifact *want, const char **ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	bool is_its = false;
+	int r = sql_get(p->e->db,
+			"SELECT path, time FROM trash WHERE origin=? ORDER BY time DESC LIMIT 1",
+			&st, err);
+
+	*ret = NULL;
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, want->path);
+	r = sql_step(st, err);
+	if (r > 0)
+		r = made_before(p, want->resource, sql_int(st, 1), &is_its, err);
+	if (r >= 0 && is_its)
+		*ret = mem_str(p->ctx, sql_text(st, 0));
+	return r < 0 ? r : 0;
+}
+
 /* Whether WANT is what was applied last, so that a difference is nobody's wish. */
 static bool is_unasked(const struct artifact *want, const struct owned *old)
 {
@@ -184,12 +236,16 @@ static int reported(const struct plan *p, const struct artifact *want, const str
 		       artifact_type_name(want->type), want->path, what);
 }
 
-/* Two domains may share a document root: who came first made it, and that is enough. */
+/* Two domains may share a document root: who came first makes it, and that is enough. */
 static bool made_for_another(struct plan *p, const struct artifact *want)
 {
+	void **slot = strmap_slot(&p->once, mem_str(p->ctx, want->path));
 	struct owned *o;
 	struct err ignored = ERR_INIT;
 
+	if (*slot)
+		return true;
+	*slot = p;
 	return owned_get(p->ctx, p->e->db, want->type, want->path, &o, &ignored) >= 0;
 }
 
@@ -200,6 +256,16 @@ static int compare_once(struct plan *p, const struct artifact *want, const struc
 
 	if (old || made_for_another(p, want))
 		return 0; /* what became of it since is the tenant's business */
+	if (want->flags & ARTIFACT_DATA && !seen->exists) {
+		const char *trashed = NULL;
+		struct err ignored = ERR_INIT;
+
+		if (in_trash(p, want, &trashed, &ignored) >= 0 && trashed) {
+			plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old, "from the trash")
+				->art.source = trashed;
+			return 0;
+		}
+	}
 	if (seen->exists)
 		plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp =
 			stamp_of(&seen->st);
@@ -327,6 +393,22 @@ static int dir_gone(struct plan *p, const struct owned *old, struct err *err)
 	return 0;
 }
 
+static int dir_missing(struct plan *p, const struct artifact *want, const struct owned *old,
+		       struct err *err)
+{
+	const char *trashed = NULL;
+	int r = want->flags & ARTIFACT_DATA ? in_trash(p, want, &trashed, err) : 0;
+
+	if (r < 0)
+		return r;
+	plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old,
+		 trashed ? "from the trash"
+		 : old   ? "missing"
+			 : "new")
+		->art.source = trashed;
+	return 0;
+}
+
 static int compare_dir(struct plan *p, const struct artifact *want, const struct owned *old,
 		       struct err *err)
 {
@@ -341,10 +423,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
 		err_clear(err);
 		r = reported(p, want, old, "is missing", err);
-		if (r < 0)
-			return r;
-		(void)plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old, old ? "missing" : "new");
-		return 0;
+		return r < 0 ? r : dir_missing(p, want, old, err);
 	}
 	if (r < 0)
 		return r;
@@ -452,6 +531,7 @@ static int user_number(struct plan *p, const struct artifact *want, const struct
 		       uint32_t *ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
+	bool is_its = false;
 	int r;
 
 	if (old && old->serial) {
@@ -460,18 +540,21 @@ static int user_number(struct plan *p, const struct artifact *want, const struct
 	}
 	if (is_half_made(p, want->path, ret))
 		return 0;
-	r = sql_get(p->e->db,
-		    "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
-		    &st, err);
+	r = sql_get(
+		p->e->db,
+		"SELECT uid, time FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
+		&st, err);
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, want->path);
 	r = sql_step(st, err);
+	if (r > 0)
+		r = made_before(p, want->resource, sql_int(st, 1), &is_its, err);
 	if (r < 0)
 		return r;
-	*ret = r > 0 ? (uint32_t)sql_int(st, 0)
-		     : identity_uid_free(p->identities, (uint32_t)p->uid_min, (uint32_t)p->uid_max,
-					 taken_uid, p);
+	*ret = is_its ? (uint32_t)sql_int(st, 0)
+		      : identity_uid_free(p->identities, (uint32_t)p->uid_min, (uint32_t)p->uid_max,
+					  taken_uid, p);
 	if (!*ret)
 		return err_set(err, ERR_DENIED,
 			       "no free user id between %" PRId64 " and %" PRId64

@@ -263,9 +263,6 @@ static void run_again(const void *ctx, void *arg)
 	if (machine_pass(e, false, &again, &err) < 0)
 		buf_printf(&out, "the pass after it failed: %s\n", err.msg);
 	write_file(in_work(sc, "again"), buf_str(&again));
-	if (strcmp(sc->steps.v[sc->last].words[0], "restore") == 0 &&
-	    trash_settle(e, sc->steps.v[sc->last].words[1], &err) < 0)
-		buf_printf(&out, "%s\n", err.msg);
 	write_file(in_work(sc, "left"), buf_str(&out));
 	listing_to(e, LIST_WHOLE, in_work(sc, "whole"));
 }

@@ -341,15 +341,7 @@ static int do_rollback(struct run *r, struct err *err)
 static int do_restore(struct run *r, struct err *err)
 {
 	struct work w = { .apply = apply_restore, .arg = (void *)(uintptr_t)r->st->words[1] };
-	int e = trash_restore_data(r->e, r->st->words[1], err);
-
-	if (e < 0 && r->out)
-		buf_printf(r->out, "refused: %s\n", err->msg);
-	if (e >= 0)
-		e = work(r->e, &w, r->out, err);
-	if (e >= 0)
-		e = trash_settle(r->e, r->st->words[1], err);
-	return e;
+	return work(r->e, &w, r->out, err);
 }
 
 static int do_purge(struct run *r, struct err *err)
