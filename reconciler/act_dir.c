@@ -14,6 +14,7 @@
 static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int fd = -1;
+	const char *temp = NULL;
 	uid_t uid;
 	gid_t gid;
 	int r = plan_uid(p, a->art.owner, &uid, err);
@@ -22,13 +23,24 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 		r = plan_gid(p, a->art.group, &gid, err);
 	if (r < 0)
 		return r;
-	if (fault_point("mkdir") || (mkdirat(dir, name, 0700) < 0 && errno != EEXIST))
-		return err_sys(err, "make folder %s", a->art.path);
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fault_point("open folder") || fd < 0)
+	if (fd < 0 && errno == ENOENT) { /* it gets its name when it is finished */
+		temp = strrchr(act_temp_path(p->ctx, mem_fmt(p->ctx, "/%s", name)), '/') + 1;
+		if (fault_point("mkdir") || (mkdirat(dir, temp, 0700) < 0 && errno != EEXIST))
+			return err_sys(err, "make folder %s", a->art.path);
+		fd = openat(dir, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd < 0)
 		return err_sys(err, "open folder %s", a->art.path);
-	if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0)
-		return err_sys(err, "set owner and mode of %s", a->art.path);
+	if (fault_point("chown") || fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0 ||
+	    (temp && renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
+		r = err_sys(err, "set owner and mode of %s", a->art.path);
+
+		if (temp)
+			(void)unlinkat(dir, temp,
+				       AT_REMOVEDIR); /* the first error is the one to tell */
+		return r;
+	}
 	return 0;
 }
 

@@ -43,7 +43,8 @@ static int write_journal(struct plan *p, struct err *err)
 
 		if (is_live(a))
 			r = journal_put(p->e->db, a->art.type, a->art.path,
-					a->stage == STAGE_FILE && a->op != ACTION_DELETE
+					a->stage != STAGE_IDENTITY && a->stage <= STAGE_FILE &&
+							a->op != ACTION_DELETE
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
