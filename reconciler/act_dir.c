@@ -11,6 +11,26 @@
 #include "base/fs.h"
 #include "reconciler/act.h"
 
+/* Data comes back from where act_trash() put it. */
+static int fetch(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+{
+	cleanup_(fd_close) int from = -1;
+	cleanup_(sql_done) struct stmt *st = NULL;
+	const char *from_name;
+	int r;
+
+	from = fs_open_parent(p->e->root, a->art.source, 0, &from_name, err);
+	if (from < 0)
+		return from;
+	if (fault_point("fetch") || renameat2(from, from_name, dir, name, RENAME_NOREPLACE) < 0)
+		return err_sys(err, "bring %s back from the trash", a->art.path);
+	r = sql_get(p->e->db, "DELETE FROM trash WHERE path=?", &st, err);
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, a->art.source);
+	return sql_run(st, err);
+}
+
 static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int fd = -1;
@@ -22,6 +42,10 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 	if (r >= 0)
 		r = plan_gid(p, a->art.group, &gid, err);
 	if (r < 0)
+		return r;
+	if (a->art.source)
+		r = fetch(p, a, dir, name, err);
+	if (r < 0 || a->art.type != ARTIFACT_DIR)
 		return r;
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) { /* it gets its name when it is finished */

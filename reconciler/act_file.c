@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -173,8 +174,12 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync, st
 	}
 	if (a->art.type == ARTIFACT_LINK)
 		return activate_link(dir, name, a, err);
-	if (fault_point("rename") || renameat(dir, strrchr(a->temp, '/') + 1, dir, name) < 0) {
-		int r = err_sys(err, "rename to %s", a->art.path);
+	/* a tenant's own file that has come meanwhile (out of the trash, say) is not replaced */
+	if (fault_point("rename") ||
+	    renameat2(dir, strrchr(a->temp, '/') + 1, dir, name,
+		      a->art.flags & ARTIFACT_ONCE ? RENAME_NOREPLACE : 0) < 0) {
+		bool is_there = (a->art.flags & ARTIFACT_ONCE) && errno == EEXIST;
+		int r = is_there ? 0 : err_sys(err, "rename to %s", a->art.path);
 
 		(void)unlinkat(dir, strrchr(a->temp, '/') + 1,
 			       0); /* the first error is the one to tell */

@@ -232,7 +232,11 @@ int cursor_get(struct sql *db, const char *name, int64_t *ret, struct err *err)
 int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "INSERT OR REPLACE INTO cursor(name, value) VALUES(?,?)", &st, err);
+	/* a pass without work leaves the file as it is */
+	int r = sql_get(db,
+			"INSERT INTO cursor(name, value) VALUES(?,?) ON CONFLICT DO UPDATE SET "
+			"value=excluded.value WHERE value<>excluded.value",
+			&st, err);
 
 	if (r < 0)
 		return r;
@@ -373,7 +377,8 @@ bool journal_has(struct sql *db, enum artifact_type type, const char *path)
 
 int journal_clear(struct sql *db, struct err *err)
 {
-	return sql_exec(db, "DELETE FROM journal", err);
+	/* without a WHERE, SQLite empties the table's page even when it is empty, and a pass without work writes */
+	return sql_exec(db, "DELETE FROM journal WHERE true", err);
 }
 
 int journal_each(struct sql *db, journal_fn *fn, void *arg, struct err *err)

@@ -34,6 +34,40 @@ static void told(struct execution *x, const char *what, size_t done, size_t tota
 
 /* Journal */
 
+static int record_action(struct plan *p, struct action *a, struct err *err);
+
+/*
+ * What would pass for somebody else's if we were killed after making it stands in the manifest
+ * before: the next pass then takes it as ours, whatever state it is in. Not what is made once:
+ * that counts as made by its row.
+ */
+static bool needs_claim(const struct action *a)
+{
+	if (!is_live(a) || a->op != ACTION_CREATE || a->old || a->art.flags & ARTIFACT_ONCE)
+		return false;
+	switch (a->art.type) {
+	case ARTIFACT_USER:
+	case ARTIFACT_DIR: return true;
+	case ARTIFACT_FILE:
+	case ARTIFACT_LINK: return !plan_is_private(a->art.path);
+	case ARTIFACT_BLOCK:
+	case ARTIFACT_MAPROW:
+	case ARTIFACT_ZONE:
+	case ARTIFACT_COPYDIR: break;
+	}
+	return false;
+}
+
+static int claim(struct plan *p, const struct action *a, struct err *err)
+{
+	struct action claimed = *a;
+
+	claimed.art.digest = (struct digest){ .b = { 0 } };
+	claimed.art.data = NULL;
+	claimed.art.len = 0;
+	return record_action(p, &claimed, err);
+}
+
 static int write_journal(struct plan *p, struct err *err)
 {
 	int r = sql_begin(p->e->db, err);
@@ -48,6 +82,8 @@ static int write_journal(struct plan *p, struct err *err)
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
+		if (r >= 0 && needs_claim(a))
+			r = claim(p, a, err);
 	}
 	if (r >= 0)
 		r = archive_owe(p->e, err);
@@ -107,7 +143,8 @@ static void run_folders(struct plan *p, enum stage stage)
 		struct action *a = &p->v[i];
 		struct err e = ERR_INIT;
 
-		if (a->stage != stage || a->art.type != ARTIFACT_DIR || !is_live(a))
+		if (a->stage != stage || (a->art.type != ARTIFACT_DIR && !a->art.source) ||
+		    !is_live(a))
 			continue;
 		if (act_dir(p, a, &e) < 0)
 			act_failed(p, a, &e);
@@ -361,17 +398,27 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.serial = a->serial,
 		.serial_at = (int64_t)a->art.serial_at,
 		.rev = p->rev,
-		.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art)
-						       : a->art.digest,
 	};
 
 	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
 		return owned_del(p->e->db, a->art.type, a->art.path, err);
+	o.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest;
 	return owned_put(p->e->db, &o, err);
 }
 
+/* What was not made is not ours either. Quarantined actions were never claimed, which is as well. */
+static int unclaim(struct plan *p, const struct action *a, struct err *err)
+{
+	struct action tried = *a;
+
+	tried.is_dropped = false;
+	return needs_claim(&tried) ? owned_del(p->e->db, a->art.type, a->art.path, err) : 0;
+}
+
+/* A resource keeps the first that was found of each part: what follows is mostly its consequence. */
 static int record_findings(struct plan *p, struct err *err)
 {
+	struct strmap told = STRMAP_ON(p->ctx);
 	int r = 0;
 
 	for (size_t i = 0; i < p->n_visited && r >= 0; i++)
@@ -393,7 +440,11 @@ static int record_findings(struct plan *p, struct err *err)
 				       .rev = p->rev,
 				       .since = p->now,
 				       .next_try = f->retry ? p->now : 0 };
+		void **seen = strmap_slot(&told, mem_fmt(p->ctx, "%s %s", f->part, f->resource));
 
+		if (*seen)
+			continue;
+		*seen = p;
 		r = condition_put(p->e->db, &c, err);
 	}
 	return r < 0 ? r : condition_sweep(p->e->db, err);
@@ -408,6 +459,7 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 
 		if (a->is_dropped) {
 			x->failed++;
+			r = unclaim(p, a, err);
 			continue;
 		}
 		x->done += is_live(a);

@@ -21,7 +21,7 @@ struct digest artifact_content_digest(const struct artifact *a)
 	char *copy;
 	struct digest d;
 
-	if (!(a->flags & ARTIFACT_SERIAL) || a->serial_at + SERIAL_LEN > a->len)
+	if (!(a->flags & ARTIFACT_SERIAL) || !a->data || a->serial_at + SERIAL_LEN > a->len)
 		return digest_of(a->data ? a->data : "", a->len);
 	copy = mem_dup(NULL, a->data, a->len);
 	memset(copy + a->serial_at, ' ', SERIAL_LEN);
