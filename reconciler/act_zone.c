@@ -22,8 +22,9 @@ static bool is_live(const struct action *a)
 
 static bool is_zone_file(const struct action *a)
 {
-	return a->art.type == ARTIFACT_FILE && (a->art.flags & ARTIFACT_SERIAL) && a->is_done &&
-	       is_live(a) && a->op != ACTION_DELETE;
+	return a->art.type == ARTIFACT_FILE && (a->art.flags & ARTIFACT_SERIAL) &&
+	       ((a->is_done && is_live(a)) || (a->is_unloaded && !a->is_dropped)) &&
+	       a->op != ACTION_DELETE && a->op != ACTION_FORGET;
 }
 
 static const char *zone_of(const struct action *a)
@@ -174,9 +175,12 @@ int act_zones(struct plan *p, struct err *err)
 						: verbs->zone_reload(r, zone_of(a), &e);
 		if (rc >= 0)
 			rc = served(verbs, r, a, &e);
+		a->is_owed = rc < 0;
 		if (rc < 0)
 			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
 				  "ReloadFailed", "bind: %s", e.msg);
+		if (rc < 0)
+			p->findings[p->n_findings - 1].retry = true;
 	}
 	verbs->zones_close(&r);
 	return 0;

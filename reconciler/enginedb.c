@@ -363,18 +363,6 @@ int journal_put(struct sql *db, enum artifact_type type, const char *path, const
 	return sql_run(st, err);
 }
 
-bool journal_has(struct sql *db, enum artifact_type type, const char *path)
-{
-	cleanup_(sql_done) struct stmt *st = NULL;
-	struct err ignored = ERR_INIT;
-
-	if (sql_get(db, "SELECT 1 FROM journal WHERE path=? AND type=?", &st, &ignored) < 0)
-		return false; /* without proof it is not ours */
-	sql_bind_text(st, 1, path);
-	sql_bind_int(st, 2, type);
-	return sql_step(st, &ignored) > 0;
-}
-
 int journal_clear(struct sql *db, struct err *err)
 {
 	/* without a WHERE, SQLite empties the table's page even when it is empty, and a pass without work writes */

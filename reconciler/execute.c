@@ -110,6 +110,8 @@ int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
+	if (r >= 0)
+		r = identity_recover(e->root, err);
 	return r < 0 ? r : archive_behind(e, err);
 }
 
@@ -134,7 +136,11 @@ static int run_identities(struct plan *p, struct err *err)
 		else
 			a->is_done = true;
 	}
-	return 0;
+	if (!e.code)
+		return 0;
+	/* what did not get into the files must not get there with a later write of the same pass */
+	p->identities = NULL;
+	return identity_load(p->ctx, p->e->root, &p->identities, err);
 }
 
 static void run_folders(struct plan *p, enum stage stage)
@@ -195,8 +201,8 @@ static bool needs_reload(const struct plan *p, const char *service)
 		const struct action *a = &p->v[i];
 
 		/* zones go by the control channel; rows of maps and users' passwords are read where they lie */
-		if (a->is_done && is_live(a) && a->art.service &&
-		    strcmp(a->art.service, service) == 0 &&
+		if (((a->is_done && is_live(a)) || a->is_unloaded) && !a->is_dropped &&
+		    a->art.service && strcmp(a->art.service, service) == 0 &&
 		    (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
 		    !(a->art.flags & ARTIFACT_SERIAL) &&
 		    !(a->art.flags & ARTIFACT_SECRET && strcmp(service, "dovecot") == 0))
@@ -374,8 +380,10 @@ static void run_trash(struct plan *p)
 	r = identity_write(p->identities, p->e->root, &e);
 	for (size_t i = 0; i < p->n && r < 0; i++) {
 		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
-		    is_live(&p->v[i]))
+		    is_live(&p->v[i])) {
 			act_failed(p, &p->v[i], &e);
+			p->v[i].is_owed = true; /* some of its rows may be gone already */
+		}
 	}
 }
 
@@ -469,6 +477,11 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 		r = record_findings(p, err);
 	if (r >= 0)
 		r = journal_clear(p->e->db, err);
+	for (size_t i = 0; i < p->n && r >= 0; i++) {
+		if (p->v[i].is_owed)
+			r = journal_put(p->e->db, p->v[i].art.type, p->v[i].art.path, NULL, NULL,
+					err);
+	}
 	if (r >= 0)
 		r = cursor_set(p->e->db, "applied", p->rev, err);
 	if (r >= 0)
@@ -478,12 +491,21 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 	return r;
 }
 
+static bool has_unloaded(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].is_unloaded)
+			return true;
+	}
+	return false;
+}
+
 int plan_execute(struct plan *p, struct execution *x, struct err *err)
 {
 	struct err ignored = ERR_INIT;
 	int r = 0;
 
-	if (plan_changes(p)) {
+	if (plan_changes(p) || has_unloaded(p)) {
 		r = archive_found(p, err); /* first: a hand edit is never lost */
 		if (r >= 0)
 			r = write_journal(p, err);

@@ -284,7 +284,8 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 	struct dirty d = { .ctx = w->keep, .scopes = STRMAP_ON(w->keep) };
 	int r = 0;
 
-	if (opts->full)
+	if (opts->full ||
+	    w->p->pending.n) /* after a run that did not end everything is looked at */
 		d.everywhere = UINT32_MAX;
 	else
 		r = find_dirty(w, opts, &d, err);
@@ -298,6 +299,18 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 			r = walk_scope(w, d.scopes.entries[i].key, mask, err);
 	}
 	return r;
+}
+
+static int note_pending(enum artifact_type type, const char *path, const char *temp,
+			const struct digest *post, void *arg, struct err *err)
+{
+	struct plan *p = arg;
+
+	(void)temp;
+	(void)post;
+	(void)err;
+	*strmap_slot(&p->pending, mem_fmt(p->ctx, "%d %s", (int)type, path)) = p;
+	return 0;
 }
 
 static int plan_free(struct plan *p)
@@ -321,12 +334,14 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p;
+	p->pending.ctx = p->maps.ctx = p->folders.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = store_head(e->store, &p->rev, err);
 	w.troubled.ctx = p;
 	if (r >= 0)
 		r = condition_each(e->db, NULL, note_troubled, &w, err);
+	if (r >= 0)
+		r = journal_each(e->db, note_pending, p, err);
 	if (r >= 0)
 		r = loader_new(p, e->store, &w.l, err);
 	if (r >= 0)

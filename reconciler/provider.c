@@ -29,7 +29,7 @@ bool plan_is_private(const char *path)
 /* What lies there without a row of the manifest is ours: an interrupted run made it, or it was lost. */
 static bool is_ours(struct plan *p, const struct artifact *want)
 {
-	return plan_is_private(want->path) || journal_has(p->e->db, want->type, want->path);
+	return plan_is_private(want->path) || plan_is_pending(p, want->type, want->path);
 }
 
 static int foreign(const char *what, const char *path, struct err *err)
@@ -516,13 +516,14 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return r;
 	exists = identity_find(p->identities, want ? want->path : old->path, &is);
-	if (!want) {
+	if (!want) { /* a killed run may have left its group and shadow rows */
+		exists = exists || plan_is_pending(p, ARTIFACT_USER, old->path);
 		(void)plan_add(p, exists ? ACTION_DELETE : ACTION_FORGET, STAGE_TRASH, NULL, old,
 			       exists ? "no longer wanted" : "gone already");
 		p->v[p->n - 1].serial = old->serial;
 		return 0;
 	}
-	if (exists && !old && !journal_has(p->e->db, ARTIFACT_USER, want->path))
+	if (exists && !old && !plan_is_pending(p, ARTIFACT_USER, want->path))
 		return err_set(err, ERR_CONFLICT,
 			       "system user \"%s\" is there already and was not made by NovaCPX",
 			       want->path);
