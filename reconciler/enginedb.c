@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-/* A cache: another version of it is thrown away and observed anew. */
+/* Later versions bring their migrations here, as model.db has them: the manifest is more than a cache. */
 enum {
 	ENGINEDB_VERSION = 1
 };

@@ -77,7 +77,7 @@ static int write_journal(struct plan *p, struct err *err)
 
 		if (is_live(a))
 			r = journal_put(p->e->db, a->art.type, a->art.path,
-					a->stage != STAGE_IDENTITY && a->stage <= STAGE_FILE &&
+					a->stage <= STAGE_FILE && a->stage != STAGE_IDENTITY &&
 							a->op != ACTION_DELETE
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
@@ -419,6 +419,8 @@ static int unclaim(struct plan *p, const struct action *a, struct err *err)
 {
 	struct action tried = *a;
 
+	if (a->art.type == ARTIFACT_USER || a->art.type == ARTIFACT_DIR)
+		return 0; /* part of it may stand already: lines of the user, a folder without its owner */
 	tried.is_dropped = false;
 	return needs_claim(&tried) ? owned_del(p->e->db, a->art.type, a->art.path, err) : 0;
 }
