@@ -597,7 +597,8 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return r;
 	exists = identity_find(p->identities, want ? want->path : old->path, &is);
-	if (!want) {
+	if (!want) { /* a killed run may have left its group and shadow rows */
+		exists = exists || journal_has(p->e->db, ARTIFACT_USER, old->path);
 		(void)plan_add(p, exists ? ACTION_DELETE : ACTION_FORGET, STAGE_TRASH, NULL, old,
 			       exists ? "no longer wanted" : "gone already");
 		p->v[p->n - 1].serial = old->serial;
