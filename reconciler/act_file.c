@@ -130,7 +130,8 @@ static int activate_link(int dir, const char *name, const struct action *a, stru
 {
 	if (a->op == ACTION_UPDATE && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "replace link %s", a->art.path);
-	if (fault_point("link") || symlinkat(a->art.data, dir, name) < 0)
+	if (fault_point("link") || (symlinkat(a->art.data, dir, name) < 0 &&
+				    !(errno == EEXIST && a->art.flags & ARTIFACT_ONCE)))
 		return err_sys(err, "make link %s", a->art.path);
 	return 0;
 }
@@ -145,7 +146,7 @@ static bool is_wanted(struct plan *p, const char *folder)
 }
 
 /* Folders of ours that have become empty go too, up to the one that is called novacpx. */
-static void prune_folders(struct plan *p, const char *path)
+void act_prune(struct plan *p, const char *path)
 {
 	char *folder = mem_str(p->ctx, path);
 	char *slash;
@@ -181,7 +182,7 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync, st
 	if (a->op == ACTION_DELETE && a->art.type != ARTIFACT_BLOCK) {
 		if (fault_point("unlink") || (unlinkat(dir, name, 0) < 0 && errno != ENOENT))
 			return err_sys(err, "remove %s", a->art.path);
-		prune_folders(p, a->art.path);
+		act_prune(p, a->art.path);
 		return 0;
 	}
 	if (a->art.type == ARTIFACT_LINK)

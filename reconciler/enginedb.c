@@ -396,6 +396,12 @@ int journal_put(struct sql *db, enum artifact_type type, const char *path, const
 	return sql_run(st, err);
 }
 
+int journal_clear(struct sql *db, struct err *err)
+{
+	/* without a WHERE, SQLite empties the table's page even when it is empty, and a pass without work writes */
+	return sql_exec(db, "DELETE FROM journal WHERE true", err);
+}
+
 bool journal_has(struct sql *db, enum artifact_type type, const char *path)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
@@ -406,12 +412,6 @@ bool journal_has(struct sql *db, enum artifact_type type, const char *path)
 	sql_bind_text(st, 1, path);
 	sql_bind_int(st, 2, type);
 	return sql_step(st, &ignored) > 0;
-}
-
-int journal_clear(struct sql *db, struct err *err)
-{
-	/* without a WHERE, SQLite empties the table's page even when it is empty, and a pass without work writes */
-	return sql_exec(db, "DELETE FROM journal WHERE true", err);
 }
 
 int journal_each(struct sql *db, journal_fn *fn, void *arg, struct err *err)

@@ -102,7 +102,7 @@ int condition_count(struct sql *db, int64_t *ret, struct err *err) must_check;
 /* Journal of places under change. */
 int journal_put(struct sql *db, enum artifact_type type, const char *path, const char *temp,
 		const struct digest *post, struct err *err) must_check;
-/* True for a place that a run which did not end was about to make. */
+/* Whether a run that did not end was about to change this place. */
 bool journal_has(struct sql *db, enum artifact_type type, const char *path);
 int journal_clear(struct sql *db, struct err *err) must_check;
 

@@ -98,6 +98,8 @@ int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
+	if (r >= 0)
+		r = identity_recover(e->root, err);
 	return r < 0 ? r : archive_behind(e, err);
 }
 
@@ -122,7 +124,11 @@ static int run_identities(struct plan *p, struct err *err)
 		else
 			a->is_done = true;
 	}
-	return 0;
+	if (!e.code)
+		return 0;
+	/* what did not get into the files must not get there with a later write of the same pass */
+	p->identities = NULL;
+	return identity_load(p->ctx, p->e->root, &p->identities, err);
 }
 
 static void run_folders(struct plan *p, enum stage stage)
@@ -310,11 +316,19 @@ static const char *account_of(struct plan *p, const struct action *a)
 
 static int64_t uid_of(struct plan *p, const char *account)
 {
+	cleanup_(sql_done) struct stmt *st = NULL;
 	struct owned *o;
 	struct err ignored = ERR_INIT;
 
-	return owned_get(p->ctx, p->e->db, ARTIFACT_USER, account, &o, &ignored) < 0 ? 0
-										     : o->serial;
+	if (owned_get(p->ctx, p->e->db, ARTIFACT_USER, account, &o, &ignored) >= 0)
+		return o->serial;
+	/* a run that was cut short has removed the user; what it moved before says the number */
+	if (sql_get(p->e->db,
+		    "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
+		    &st, &ignored) < 0)
+		return 0;
+	sql_bind_text(st, 1, account);
+	return sql_step(st, &ignored) > 0 ? sql_int(st, 0) : 0;
 }
 
 /* Before their home moves: a process would go on writing into it, and keep a user id that is gone. */
@@ -340,47 +354,63 @@ static void run_purge(struct plan *p)
 		plan_find(p, "s", "trash", "server/trash", "Failed", "PurgeFailed", "%s", e.msg);
 }
 
-static void run_trash(struct plan *p)
+/* Into the trash; KEPT gets the accounts with data that could not be moved. */
+static void trash_data(struct plan *p, struct strmap *kept)
 {
-	struct strmap kept = STRMAP_ON(p->ctx); /* accounts with data that could not be moved */
-	bool users = false;
-	struct err e = ERR_INIT;
-	int r;
-
-	end_processes(p);
 	for (size_t i = 0; i < p->n; i++) {
 		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
 		const char *account;
 
+		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
+		    (a->art.flags & ARTIFACT_DATA))
+			act_trash_prune(p, a->art.path); /* an earlier run came that far */
 		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type == ARTIFACT_USER)
 			continue;
-		err_clear(&e);
 		account = account_of(p, a);
-		if (act_trash(p, a, account, uid_of(p, account), &e) < 0) {
-			act_failed(p, a, &e);
-			*strmap_slot(&kept, account) = p;
-		} else {
+		if (act_trash(p, a, account, uid_of(p, account), &e) >= 0) {
 			a->is_done = true;
+			continue;
 		}
+		act_failed(p, a, &e);
+		*strmap_slot(kept, account) = p;
 	}
+}
+
+/* A user goes after its data: as long as some is there, its number must not be given away. */
+static bool drop_users(struct plan *p, const struct strmap *kept)
+{
+	bool any = false;
+
 	for (size_t i = 0; i < p->n; i++) {
 		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
+		int r;
 
 		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type != ARTIFACT_USER)
 			continue;
-		err_clear(&e);
-		r = strmap_find(&kept, a->art.path)
+		r = strmap_find(kept, a->art.path)
 			    ? err_set(&e, ERR_BUSY, "its data is not in the trash yet")
 			    : identity_del(p->identities, a->art.path, &e);
-		users = users || r >= 0;
+		any = any || r >= 0;
 		if (r < 0)
 			act_failed(p, a, &e);
 		else
 			a->is_done = true;
 	}
-	if (!users)
+	return any;
+}
+
+static void run_trash(struct plan *p)
+{
+	struct strmap kept = STRMAP_ON(p->ctx);
+	struct err e = ERR_INIT;
+	int r;
+
+	end_processes(p);
+	trash_data(p, &kept);
+	if (!drop_users(p, &kept))
 		return;
-	err_clear(&e);
 	r = identity_write(p->identities, p->e->root, &e);
 	for (size_t i = 0; i < p->n && r < 0; i++) {
 		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
@@ -474,7 +504,7 @@ static int clear_journal(struct plan *p, struct err *err)
 	for (size_t i = 0; i < p->n && r >= 0; i++) {
 		const struct action *a = &p->v[i];
 
-		if (a->is_dropped && a->art.type == ARTIFACT_USER && a->op == ACTION_CREATE)
+		if (a->is_dropped && a->art.type == ARTIFACT_USER)
 			r = journal_put(p->e->db, a->art.type, a->art.path, NULL, NULL, err);
 	}
 	return r;

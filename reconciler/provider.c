@@ -601,8 +601,9 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 		uint32_t gid;
 
 		/* the group goes last: while it is there, a deletion was cut short */
-		exists = exists || (identity_group_find(p->identities, old->path, &gid) &&
-				    (int64_t)gid == old->serial);
+		exists = exists || journal_has(p->e->db, ARTIFACT_USER, old->path) ||
+			 (identity_group_find(p->identities, old->path, &gid) &&
+			  (int64_t)gid == old->serial);
 		(void)plan_add(p, exists ? ACTION_DELETE : ACTION_FORGET, STAGE_TRASH, NULL, old,
 			       exists ? "no longer wanted" : "gone already");
 		p->v[p->n - 1].serial = old->serial;
