@@ -362,9 +362,6 @@ static void trash_data(struct plan *p, struct strmap *kept)
 		struct err e = ERR_INIT;
 		const char *account;
 
-		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
-		    (a->art.flags & ARTIFACT_DATA))
-			act_trash_prune(p, a->art.path); /* an earlier run came that far */
 		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type == ARTIFACT_USER)
 			continue;
 		account = account_of(p, a);
@@ -421,6 +418,18 @@ static void run_trash(struct plan *p)
 
 /* Recording */
 
+/* No longer ours; data that is gone went into the trash by a run that was cut short. */
+static int forget(struct plan *p, const struct action *a, struct err *err)
+{
+	int r = 0;
+
+	if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR && (a->art.flags & ARTIFACT_DATA))
+		act_trash_prune(p, a->art.path);
+	if (a->old && (a->art.flags & ARTIFACT_SERIAL))
+		r = serial_remember(p->e->db, a->art.path, a->old->serial, err);
+	return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
+}
+
 static int record_action(struct plan *p, struct action *a, struct err *err)
 {
 	struct owned o = {
@@ -440,13 +449,8 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.rev = p->rev,
 	};
 
-	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET) {
-		int r = a->old && (a->art.flags & ARTIFACT_SERIAL)
-				? serial_remember(p->e->db, a->art.path, a->old->serial, err)
-				: 0;
-
-		return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
-	}
+	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
+		return forget(p, a, err);
 	o.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest;
 	return owned_put(p->e->db, &o, err);
 }
