@@ -209,7 +209,5 @@ int archive_desired(struct engine *e, struct err *err)
 	}
 	if (r >= 0)
 		r = export_commit(e, &x, &head, err);
-	if (r >= 0 && history_loose_count(e->history, err) > HISTORY_PACK_AT)
-		r = history_pack(e->history, err) < 0 ? -(int)err->code : 0;
-	return r;
+	return r < 0 ? r : history_pack_if_due(e->history, err);
 }

@@ -335,8 +335,7 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.serial = a->serial,
 		.serial_at = (int64_t)a->art.serial_at,
 		.rev = p->rev,
-		.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art)
-						       : a->art.digest,
+		.digest = a->art.digest,
 	};
 
 	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)

@@ -78,6 +78,9 @@ int64_t history_loose_count(struct history *h, struct err *err) must_check;
 /* Moves all loose objects into one verified pack. Returns how many; 0: there were none. */
 int64_t history_pack(struct history *h, struct err *err) must_check;
 
+/* Packs when about HISTORY_PACK_AT objects are loose; looks at one folder of the 256 to know. */
+int history_pack_if_due(struct history *h, struct err *err) must_check;
+
 /* The id of BRANCH's tip; -ERR_NOTFOUND when it has no commit yet. */
 int history_head(struct history *h, const char *branch, char *ret_oid, struct err *err) must_check;
 /* A file's content as of AT, NUL-terminated on CTX. */
