@@ -98,19 +98,13 @@ static int add_backend(git_odb *odb, git_odb_backend *b, int priority)
 	return r;
 }
 
-/* The same three as libgit2 would make, but in our hands. */
+/* The same two as libgit2 would make, but in our hands. */
 static int open_objects(struct history *h)
 {
 	cleanup_(mem_freep) char *dir = mem_fmt(NULL, "%s/objects", h->path);
 	git_odb_backend *b = NULL;
 	int r = git_odb_new(&h->odb);
 
-	if (r == 0)
-		r = git_mempack_new(&b);
-	if (r == 0)
-		r = add_backend(h->odb, b, 999);
-	if (r == 0)
-		h->mem = b;
 	if (r == 0)
 		r = git_odb_backend_loose(&b, dir, COMPRESSION, (h->flags & HISTORY_FSYNC) ? 1 : 0,
 					  0, 0);
