@@ -29,7 +29,7 @@ OPT_debug := -DNOVACPX_FAULTS -O1 -g
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LD_release := -pie -Wl,-z,relro,-z,now
 OPT_asan := -DNOVACPX_FAULTS -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-LD_asan := -fsanitize=address,undefined
+LD_asan := -fsanitize=address,undefined $(if $(filter clang,$(CC)),,-static-libasan -static-libubsan) # so that machines need no library of it
 OPT_ubsan := -DNOVACPX_FAULTS -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 LD_ubsan := -fsanitize=undefined
 OPT_cov := -DNOVACPX_FAULTS -O0 -g --coverage
@@ -48,8 +48,8 @@ MAINS := $(MAIN_novacpx) $(MAIN_novacpxd)
 
 src_of = $(filter-out $(MAINS),$(sort $(wildcard $(1)/*.c)))
 obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
-ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c))
-ALL_H := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.h)) $(wildcard tests/support/*.h))
+ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c tests/scenarios/*.c))
+ALL_H := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.h)) $(wildcard tests/support/*.h tests/scenarios/*.h))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*.c)))
 
 .PHONY: all
@@ -81,8 +81,16 @@ $(B)/tests/support.a: $(filter-out %/testing.o,$(SUPPORT))
 $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(B)/tests/support.a $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -o $@
 
+SCENARIO := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/scenarios/*.c)))
+$(B)/tests/scenarios/scenario: $(SCENARIO) $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
+
 .PHONY: everything
-everything: all $(UNIT)
+everything: all $(UNIT) $(B)/tests/scenarios/scenario
+
+.PHONY: scenarios
+scenarios: $(B)/tests/scenarios/scenario ## play the scenarios (root; SCENARIO=update writes what is expected)
+	tests/scenarios/run $(ONLY)
 
 .PHONY: unit
 unit: $(UNIT) ## unit and golden tests alone
@@ -94,6 +102,29 @@ deps: ## install the Debian packages needed to build (root)
 
 test: ## install what the tests need and run them all (root)
 	tests/run
+
+# Trying it out: a sandbox in ./run, which the installed daemons serve on high ports. NOVACPX=PATH uses programs that
+# are built already; RUN=DIR puts the sandbox elsewhere.
+
+RUN ?= run
+EXAMPLE := -f examples/hosting -f examples/sandbox
+APPLY = $(SANDBOX) apply --yes --no-diff -m "make run"
+SANDBOX = $(or $(NOVACPX),$(B)/novacpx) --root $(RUN)
+
+.PHONY: run stop
+run: ## serve examples/ in a sandbox under ./run, install what that needs, say where to look (root)
+	@tests/deps $(if $(NOVACPX),,build) run
+	$(if $(NOVACPX),,+@$(MAKE) -s all)
+	@$(SANDBOX) sandbox init
+	@install -m 0600 examples/sandbox/netrc $(RUN)/root/.netrc
+# The ports first, so that no daemon ever opens a usual one. None runs yet, and 5 is how apply says so.
+	@$(APPLY) -f examples/sandbox >$(RUN)/var/log/ports.log 2>&1 || [ $$? -eq 5 ] || { cat $(RUN)/var/log/ports.log; exit 1; }
+# A daemon that cannot run here said why; the others shall serve all the same.
+	@$(SANDBOX) sandbox start; started=$$?; $(APPLY) $(EXAMPLE) || [ $$? -eq 5 ] || exit; \
+		$(SANDBOX) sandbox status && echo "or:   make stop" && exit $$started
+
+stop: ## stop what `make run` started; what is in ./run stays
+	@$(SANDBOX) sandbox stop
 
 # Fuzzing: every target over its corpus with the sanitizers; `make fuzz TARGET=doc SECONDS=60` searches on.
 
@@ -147,6 +178,16 @@ cppcheck: ## cppcheck
 		--suppress=missingIncludeSystem $(LAYERS)
 
 lint: layer-check pure-check hdr-check format-check tidy cppcheck ## all of them
+
+# The reference is written from the tables
+
+.PHONY: reference reference-check
+reference: $(B)/novacpx ## write docs/reference.md from the tables
+	$(B)/novacpx reference >docs/reference.md
+
+reference-check: $(B)/novacpx ## docs/reference.md is what the tables say
+	@$(B)/novacpx reference | diff -u docs/reference.md - || \
+		{ echo 'docs/reference.md is stale: make reference' >&2; exit 1; }
 
 # Installing on a server
 

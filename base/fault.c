@@ -15,15 +15,21 @@ typedef int fault_none; /* a file with nothing in it is not C */
 /* The one place in the project with state of its own: it counts for the tests. */
 static long reached;
 
-static void note(void)
+static void note(const char *name)
 {
-	const char *path = getenv("NOVACPX_FAULT_COUNT"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *path = getenv("NOVACPX_FAULT_COUNT");  /* NOLINT(concurrency-mt-unsafe) */
+	const char *trace = getenv("NOVACPX_FAULT_TRACE"); /* NOLINT(concurrency-mt-unsafe) */
 	FILE *f = path ? fopen(path, "we") : NULL;
 
-	if (!f)
-		return;
-	(void)fprintf(f, "%ld\n", reached);
-	(void)fclose(f);
+	if (f) {
+		(void)fprintf(f, "%ld\n", reached);
+		(void)fclose(f);
+	}
+	f = trace ? fopen(trace, "ae") : NULL;
+	if (f) {
+		(void)fprintf(f, "%ld %s\n", reached, name);
+		(void)fclose(f);
+	}
 }
 
 int fault_point(const char *name)
@@ -32,9 +38,8 @@ int fault_point(const char *name)
 	char *what = NULL;
 	long at;
 
-	(void)name;
 	reached++;
-	note();
+	note(name);
 	if (!spec)
 		return 0;
 	at = strtol(spec, &what, 10);

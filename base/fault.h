@@ -3,8 +3,8 @@
  *
  * NOVACPX_FAULT=N:kill ends the process (SIGKILL) at the N-th point reached,
  * NOVACPX_FAULT=N:ENOSPC (EIO, EINTR) makes the N-th point report that errno.
- * NOVACPX_FAULT_COUNT=FILE writes how many points were passed. Release builds
- * have none of it.
+ * NOVACPX_FAULT_COUNT=FILE writes how many points were passed, NOVACPX_FAULT_TRACE=FILE
+ * appends their names. Release builds have none of it.
  */
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H

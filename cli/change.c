@@ -74,9 +74,10 @@ static int carry_out(struct cli *c, struct plan *p, struct err *err)
 	struct err e = ERR_INIT;
 	int64_t conditions = 0;
 	int r = plan_execute(p, &x, err);
+	bool is_behind = r >= 0 && (archive_live(p, &e) < 0 || archive_desired(c->e, &e) < 0);
 
 	/* history can be made up for later: a failure there is told, and the change stands */
-	if (r >= 0 && (archive_live(p, &e) < 0 || archive_desired(c->e, &e) < 0))
+	if (is_behind)
 		(void)fprintf(stderr, "novacpx: history: %s\n", e.msg);
 	if (r >= 0 && x.wants_whole) {
 		r = pass_run(c->e, &whole, c->force, &again, &result, err);
@@ -91,7 +92,7 @@ static int carry_out(struct cli *c, struct plan *p, struct err *err)
 	if (r < 0)
 		return r;
 	summary(c, p, &x, p->rev);
-	return conditions ? EXIT_QUARANTINED : EXIT_DONE;
+	return conditions || is_behind ? EXIT_QUARANTINED : EXIT_DONE;
 }
 
 static int guarded(struct cli *c, const struct plan *p, struct err *err)

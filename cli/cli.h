@@ -108,7 +108,8 @@ int cmd_plan(struct cli *c, struct err *err), cmd_apply(struct cli *c, struct er
 	cmd_get(struct cli *c, struct err *err), cmd_set(struct cli *c, struct err *err),
 	cmd_unset(struct cli *c, struct err *err), cmd_schema(struct cli *c, struct err *err),
 	cmd_passwd(struct cli *c, struct err *err), cmd_trash(struct cli *c, struct err *err),
-	cmd_doctor(struct cli *c, struct err *err), cmd_man(struct cli *c, struct err *err),
-	cmd_completion(struct cli *c, struct err *err), cmd_help(struct cli *c, struct err *err);
+	cmd_doctor(struct cli *c, struct err *err), cmd_sandbox(struct cli *c, struct err *err),
+	cmd_man(struct cli *c, struct err *err), cmd_completion(struct cli *c, struct err *err),
+	cmd_reference(struct cli *c, struct err *err), cmd_help(struct cli *c, struct err *err);
 
 #endif

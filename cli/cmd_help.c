@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "model/settings.h"
 #include "state/schema.h"
 
 static void show_options(unsigned options)
@@ -114,6 +115,15 @@ static void show_kind(struct cli *c, const struct kind *k)
 	}
 }
 
+static void show_settings(struct cli *c)
+{
+	(void)puts("\nThe settings there are:\n");
+	for (size_t i = 0; i < n_settings; i++)
+		(void)printf("  %-20s %s\n  %-20s %s; default %s\n", settings[i].name,
+			     settings[i].doc, "", setting_allowed(c->ctx, &settings[i]),
+			     settings[i].dflt);
+}
+
 int cmd_schema(struct cli *c, struct err *err)
 {
 	const struct kind *k = NULL;
@@ -123,7 +133,9 @@ int cmd_schema(struct cli *c, struct err *err)
 		return r;
 	if (k && !c->json)
 		show_kind(c, k);
-	else
+	if (k == &kind_setting && !c->json)
+		show_settings(c);
+	if (!k || c->json)
 		(void)puts(k ? schema_kind(c->ctx, k) : schema_all(c->ctx));
 	return 0;
 }

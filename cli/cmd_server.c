@@ -47,15 +47,7 @@ int cmd_trash(struct cli *c, struct err *err)
 			       "usage: novacpx trash list|restore ACCOUNT|purge [ACCOUNT]");
 	i.arg = (void *)(uintptr_t)c->args[1];
 	i.message = mem_fmt(c->ctx, "restore of account %s from the trash", c->args[1]);
-	r = trash_restore_data(c->e, c->args[1], err);
-	if (r >= 0)
-		r = change_run(c, &i, err);
-	if (r >= 0) {
-		int settled = trash_settle(c->e, c->args[1], err);
-
-		r = settled < 0 ? settled : r;
-	}
-	return r;
+	return change_run(c, &i, err); /* the plan brings the data back with its owner */
 }
 
 int cmd_doctor(struct cli *c, struct err *err)

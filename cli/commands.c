@@ -62,8 +62,13 @@ const struct command commands[] = {
 	  "Data of terminated accounts: lists, restores, removes for good." },
 	{ "doctor", "", 0, 0, 0, cmd_doctor,
 	  "Says what is installed, what runs, and what each daemon would load at its next start." },
+	{ "sandbox", "init|start|stop|status", 1, 1, 0, cmd_sandbox,
+	  "A folder (--root DIR) as a machine of its own: makes it, runs the installed daemons in it, "
+	  "says where to look." },
 	{ "man", "", 0, 0, 0, cmd_man, "Prints the manual page." },
 	{ "completion", "", 0, 0, 0, cmd_completion, "Prints the completion for bash." },
+	{ "reference", "", 0, 0, 0, cmd_reference,
+	  "Prints all kinds, settings and commands as Markdown." },
 	{ "help", "[COMMAND]", 0, 1, 0, cmd_help, "This." },
 };
 

@@ -163,7 +163,7 @@ int apply_write(struct apply *a, void *res, const void *before, struct err *err)
 	if (r < 0)
 		return r;
 	base->rev = a->rev->rev;
-	if (!before)
+	if (!before && !base->created) /* one that comes back keeps its age */
 		base->created = a->rev->time;
 	res_sql_bind(a->ctx, st, res);
 	r = sql_run(st, err);

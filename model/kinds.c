@@ -145,8 +145,9 @@ static int account_check(const void *ctx, const void *res, struct err *err)
 
 	(void)ctx;
 	if (a->suspend_reason && !account_is_suspended(a))
-		return err_at(err, ERR_INVALID, "/suspend_reason",
-			      "suspend_reason: is given, but status is \"active\"");
+		return err_at(
+			err, ERR_INVALID, "/suspend_reason",
+			"suspend_reason: is given, but status is \"active\"; unset it as well");
 	if (a->home && strncmp(a->home, "/home/", 6) != 0 && strncmp(a->home, "/srv/", 5) != 0)
 		return err_at(err, ERR_INVALID, "/home",
 			      "home: \"%s\" must lie beneath /home or /srv", a->home);

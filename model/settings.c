@@ -76,18 +76,33 @@ static int unknown(const char *name, struct err *err)
 		      best ? "; did you mean \"" : "", best ? best : "", best ? "\"?" : "");
 }
 
-static int in_choices(const void *ctx, const struct setting_row *row, const char *value,
-		      struct err *err)
+static const char *choices_text(const void *ctx, const struct setting_row *row)
 {
 	struct buf b = BUF_ON(ctx);
 
+	for (size_t i = 0; row->choices[i]; i++)
+		buf_printf(&b, "%s%s", i ? ", " : "", row->choices[i]);
+	return buf_str(&b);
+}
+
+const char *setting_allowed(const void *ctx, const struct setting_row *row)
+{
+	if (row->choices)
+		return mem_fmt(ctx, "one of %s", choices_text(ctx, row));
+	if (row->max > row->min)
+		return mem_fmt(ctx, "an integer from %" PRId64 " to %" PRId64, row->min, row->max);
+	return "a text";
+}
+
+static int in_choices(const void *ctx, const struct setting_row *row, const char *value,
+		      struct err *err)
+{
 	for (size_t i = 0; row->choices[i]; i++) {
 		if (strcmp(row->choices[i], value) == 0)
 			return 0;
-		buf_printf(&b, "%s%s", i ? ", " : "", row->choices[i]);
 	}
 	return err_set(err, ERR_INVALID, "%s: found %s, allowed is one of %s", row->name,
-		       text_quoted(value).s, buf_str(&b));
+		       text_quoted(value).s, choices_text(ctx, row));
 }
 
 static int in_range(const void *ctx, const struct setting_row *row, const char *value,

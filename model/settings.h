@@ -21,6 +21,8 @@ extern const struct setting_row settings[];
 extern const size_t n_settings;
 
 const struct setting_row *setting_find(const char *name);
+/* What may be written there, for people: "an integer from 1 to 65535". On CTX. */
+const char *setting_allowed(const void *ctx, const struct setting_row *row);
 /* Canonical form of VALUE for the setting NAME. */
 int setting_canon(const void *ctx, const char *name, const char *value, const char **ret,
 		  struct err *err) must_check;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "model/sql_priv.h"
 
@@ -286,7 +287,13 @@ int sql_begin_reading(struct sql *db, struct err *err)
 
 int sql_commit(struct sql *db, struct err *err)
 {
-	return run_text(db, "COMMIT", err);
+	int r;
+
+	if (fault_point("commit"))
+		return err_sys(err, "commit to %s", sqlite3_db_filename(db->handle, "main"));
+	r = run_text(db, "COMMIT", err);
+	(void)fault_point("committed"); /* only to be killed at */
+	return r;
 }
 
 void sql_rollback(struct sql *db)

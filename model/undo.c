@@ -312,6 +312,9 @@ static void *resource_of(struct undo *u, const struct kind *k, sqlite3_changeset
 
 	(void)sqlite3changeset_old(it, COL_ID, &v);
 	res->id = v ? sqlite3_value_int64(v) : 0;
+	v = NULL;
+	(void)sqlite3changeset_old(it, COL_REV + 1, &v);
+	res->created = v ? sqlite3_value_int64(v) : 0;
 	FIELD_FOREACH(f, k) {
 		if (f->type == FIELD_SECRET)
 			continue;

@@ -27,6 +27,8 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync,
 const char *act_temp_path(const void *ctx, const char *path);
 
 int act_dir(struct plan *p, struct action *a, struct err *err) must_check;
+/* Ends every process of UID that runs on this machine (has its root). */
+int act_end_processes(struct plan *p, int64_t uid, struct err *err) must_check;
 /* Moves PATH into the trash of its file system, recorded under the account's name. */
 int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid,
 	      struct err *err) must_check;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ int syncset_flush(struct syncset *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		if (fault_point("syncfs") || syncfs(s->fd[i]) < 0)
-			return err_sys(err, "make files durable (syncfs)");
+			return err_sys(err, "make the files beneath / durable (syncfs)");
 	}
 	return 0;
 }
@@ -129,7 +130,7 @@ static int activate_link(int dir, const char *name, const struct action *a, stru
 {
 	if (a->op == ACTION_UPDATE && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "replace link %s", a->art.path);
-	if (symlinkat(a->art.data, dir, name) < 0)
+	if (fault_point("link") || symlinkat(a->art.data, dir, name) < 0)
 		return err_sys(err, "make link %s", a->art.path);
 	return 0;
 }
@@ -173,8 +174,12 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync, st
 	}
 	if (a->art.type == ARTIFACT_LINK)
 		return activate_link(dir, name, a, err);
-	if (fault_point("rename") || renameat(dir, strrchr(a->temp, '/') + 1, dir, name) < 0) {
-		int r = err_sys(err, "rename to %s", a->art.path);
+	/* a tenant's own file that has come meanwhile (out of the trash, say) is not replaced */
+	if (fault_point("rename") ||
+	    renameat2(dir, strrchr(a->temp, '/') + 1, dir, name,
+		      a->art.flags & ARTIFACT_ONCE ? RENAME_NOREPLACE : 0) < 0) {
+		bool is_there = (a->art.flags & ARTIFACT_ONCE) && errno == EEXIST;
+		int r = is_there ? 0 : err_sys(err, "rename to %s", a->art.path);
 
 		(void)unlinkat(dir, strrchr(a->temp, '/') + 1,
 			       0); /* the first error is the one to tell */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/fs.h"
 #include "reconciler/act.h"
 
@@ -45,7 +46,12 @@ static int write_map(struct plan *p, const char *file, struct err *err)
 		if (edit(map, &p->v[i], &e) < 0)
 			act_failed(p, &p->v[i], &e);
 	}
-	return r < 0 ? r : map_commit(map, err);
+	if (r >= 0 && fault_point("map"))
+		r = err_sys(err, "write %s", file);
+	if (r >= 0)
+		r = map_commit(map, err);
+	(void)fault_point("map written");
+	return r;
 }
 
 int act_maps(struct plan *p, struct err *err)

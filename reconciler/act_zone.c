@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "reconciler/act.h"
 #include "reconciler/rndc.h"
 
@@ -43,6 +44,20 @@ static bool is_registered_now(const struct plan *p, const char *zone)
 	return false;
 }
 
+/* The zone's file in this plan, which knows its serial. */
+static const struct action *file_of(const struct plan *p, const char *zone)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->art.type == ARTIFACT_FILE && (a->art.flags & ARTIFACT_SERIAL) &&
+		    a->op != ACTION_DELETE && a->op != ACTION_FORGET && a->serial &&
+		    strcmp(zone_of(a), zone) == 0)
+			return a;
+	}
+	return NULL;
+}
+
 static int served(const struct verbs *verbs, struct rndc *r, const struct action *a,
 		  struct err *err)
 {
@@ -64,11 +79,25 @@ static int served(const struct verbs *verbs, struct rndc *r, const struct action
 		       serial, a->serial, a->art.path);
 }
 
-static int change_zone(const struct verbs *verbs, struct rndc *r, const struct action *a,
-		       struct err *err)
+/* It knows the zone: engine.db was lost, or a zone of somebody else's has the name. */
+static int take_over(struct plan *p, struct rndc *r, const char *zone, struct err *err)
 {
+	const struct action *file = file_of(p, zone);
+	int e = p->e->verbs->zone_reload(r, zone, err);
+
+	if (e < 0 || !file)
+		return e;
+	e = served(p->e->verbs, r, file, err);
+	return e < 0 ? err_wrap(err, "named has a zone %s already, which is not ours", zone) : 0;
+}
+
+static int change_zone(struct plan *p, struct rndc *r, const struct action *a, struct err *err)
+{
+	const struct verbs *verbs = p->e->verbs;
 	int e;
 
+	if (fault_point("zone"))
+		return err_sys(err, "change zone %s", a->art.path);
 	if (a->op == ACTION_UPDATE || a->op == ACTION_DELETE) {
 		e = verbs->zone_del(r, a->art.path, err);
 		if (e < 0 && e != -ERR_NOTFOUND)
@@ -78,9 +107,9 @@ static int change_zone(const struct verbs *verbs, struct rndc *r, const struct a
 	if (a->op == ACTION_DELETE)
 		return 0;
 	e = verbs->zone_add(r, a->art.path, a->art.data, err);
-	if (e == -ERR_CONFLICT) { /* it knows the zone (engine.db was lost): load what we wrote */
+	if (e == -ERR_CONFLICT) {
 		err_clear(err);
-		e = verbs->zone_reload(r, a->art.path, err);
+		e = take_over(p, r, a->art.path, err);
 	}
 	return e;
 }
@@ -128,7 +157,7 @@ int act_zones(struct plan *p, struct err *err)
 
 		err_clear(&e);
 		if (a->stage == STAGE_ZONE && is_live(a)) {
-			if (change_zone(verbs, r, a, &e) < 0)
+			if (change_zone(p, r, a, &e) < 0)
 				act_failed(p, a, &e);
 			else
 				a->is_done = true;
@@ -141,7 +170,8 @@ int act_zones(struct plan *p, struct err *err)
 		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
 			continue;
 		err_clear(&e);
-		rc = verbs->zone_reload(r, zone_of(a), &e);
+		rc = fault_point("zone reload") ? err_sys(&e, "load %s", a->art.path)
+						: verbs->zone_reload(r, zone_of(a), &e);
 		if (rc >= 0)
 			rc = served(verbs, r, a, &e);
 		if (rc < 0)

@@ -3,7 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "state/export.h"
+
+enum {
+	FILE_MAX = 64 << 20
+};
 
 struct batch {
 	void *ctx;
@@ -64,15 +69,121 @@ static int commit(struct plan *p, struct batch *b, const char *author, const cha
 	return r < 0 ? r : 0;
 }
 
-int archive_live(struct plan *p, struct err *err)
+/* What LIVE_CURSOR says: whether the branch `live` knows all that was made. */
+enum {
+	LIVE_COMPLETE,
+	LIVE_OWED,   /* a run has begun and will tell */
+	LIVE_BEHIND, /* that run ended early: only looking at everything helps */
+};
+
+#define LIVE_CURSOR "live"
+
+int archive_owe(struct engine *e, struct err *err)
+{
+	int64_t state;
+	int r = cursor_get(e->db, LIVE_CURSOR, &state, err);
+
+	return r < 0 || state != LIVE_COMPLETE ? r : cursor_set(e->db, LIVE_CURSOR, LIVE_OWED, err);
+}
+
+int archive_behind(struct engine *e, struct err *err)
+{
+	int64_t state;
+	int r = cursor_get(e->db, LIVE_CURSOR, &state, err);
+
+	return r < 0 || state != LIVE_OWED ? r : cursor_set(e->db, LIVE_CURSOR, LIVE_BEHIND, err);
+}
+
+int archive_found(struct plan *p, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "archive");
 	struct batch found = { .ctx = ctx };
-	struct batch made = { .ctx = ctx };
-	struct revision rev = { .actor = "engine" };
-	struct err ignored = ERR_INIT;
-	int r;
 
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (is_text(a) && !a->is_dropped && a->op != ACTION_RECORD && a->is_drift &&
+		    a->before && !(a->art.flags & (ARTIFACT_SECRET | ARTIFACT_ONCE)))
+			add(&found, place(&found, a), a->before, a->before_len);
+	}
+	return commit(p, &found, "somebody else",
+		      "Found edited outside NovaCPX, as it stood before it was mended\n", err);
+}
+
+/* A file of the manifest as it stands; one that was edited since is left to the next pass. */
+static int add_owned(struct batch *b, struct engine *e, const struct owned *o, struct strmap *seen,
+		     struct err *err)
+{
+	struct artifact a = { .flags = o->flags, .serial_at = (size_t)o->serial_at };
+	struct digest d;
+	char *data;
+	const char *text;
+	int r = fs_read(b->ctx, e->root, o->path, FILE_MAX, 0, &data, &a.len, err);
+
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	*strmap_slot(seen, o->path + 1) = b;
+	a.data = text = data;
+	d = artifact_content_digest(&a);
+	if (o->type == ARTIFACT_FILE && !digest_eq(&d, &o->digest))
+		return 0;
+	if (o->flags & ARTIFACT_SECRET) {
+		text = secret_text(b, e, data, a.len, err);
+		if (!text)
+			return -(int)err->code;
+		a.len = strlen(text);
+	}
+	add(b, o->path + 1, text, a.len);
+	return 0;
+}
+
+struct gone {
+	struct batch *b;
+	struct strmap *seen;
+};
+
+static int add_gone(const char *path, const char *old, const char *new, void *arg)
+{
+	struct gone *g = arg;
+
+	(void)old;
+	(void)new;
+	if (!strmap_find(g->seen, path))
+		add(g->b, mem_str(g->b->ctx, path), NULL, 0);
+	return 0;
+}
+
+/* After a run that ended early: the branch from the manifest, whatever that run had told. */
+static int archive_all(struct plan *p, struct batch *b, struct err *err)
+{
+	struct strmap seen = STRMAP_ON(b->ctx);
+	struct gone g = { b, &seen };
+	const struct history_diff diff = { .from = "", .to = "live", .fn = add_gone, .arg = &g };
+	char oid[HISTORY_OID_LEN + 1];
+	struct owned_cursor *c = NULL;
+	struct owned *o;
+	int r = owned_open(b->ctx, p->e->db, NULL, &c, err);
+
+	while (r >= 0 && (r = owned_next(b->ctx, c, &o, err)) > 0) {
+		if ((o->type == ARTIFACT_FILE || o->type == ARTIFACT_BLOCK) &&
+		    !(o->flags & ARTIFACT_ONCE))
+			r = add_owned(b, p->e, o, &seen, err);
+	}
+	if (r >= 0)
+		r = history_head(p->e->history, "live", oid, err);
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? r : history_diff(p->e->history, &diff, err);
+}
+
+static int add_made(struct plan *p, struct batch *made, struct err *err)
+{
 	for (size_t i = 0; i < p->n; i++) {
 		const struct action *a = &p->v[i];
 		const char *text = a->art.data ? a->art.data : "";
@@ -81,28 +192,39 @@ int archive_live(struct plan *p, struct err *err)
 		if (!is_text(a) || !a->is_done || a->op == ACTION_RECORD ||
 		    a->op == ACTION_FORGET || (a->art.flags & ARTIFACT_ONCE))
 			continue;
-		if (a->is_drift && a->before && !(a->art.flags & ARTIFACT_SECRET))
-			add(&found, place(&found, a), a->before, a->before_len);
 		if (a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE) {
-			add(&made, place(&made, a), NULL, 0);
+			add(made, place(made, a), NULL, 0);
 			continue;
 		}
 		if (a->art.flags & ARTIFACT_SECRET) {
-			text = secret_text(&made, p->e, text, len, err);
+			text = secret_text(made, p->e, text, len, err);
 			if (!text)
 				return -(int)err->code;
 			len = strlen(text);
 		}
-		add(&made, place(&made, a), text, len);
+		add(made, place(made, a), text, len);
 	}
-	r = commit(p, &found, "somebody else",
-		   "Found edited outside NovaCPX, as it stood before it was mended\n", err);
+	return 0;
+}
+
+int archive_live(struct plan *p, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "archive");
+	struct batch made = { .ctx = ctx };
+	struct revision rev = { .actor = "engine" };
+	struct err ignored = ERR_INIT;
+	int64_t state;
+	int r = cursor_get(p->e->db, LIVE_CURSOR, &state, err);
+
+	if (r < 0 || state == LIVE_COMPLETE)
+		return r;
+	r = state == LIVE_BEHIND ? archive_all(p, &made, err) : add_made(p, &made, err);
 	if (r >= 0 && p->rev && store_revision(ctx, p->e->store, p->rev, &rev, &ignored) < 0)
 		rev.actor = "engine"; /* only the commit's author depends on it */
 	if (r >= 0)
 		r = commit(p, &made, rev.actor,
 			   mem_fmt(ctx, "Applied revision %" PRId64 "\n", p->rev), err);
-	return r;
+	return r < 0 ? r : cursor_set(p->e->db, LIVE_CURSOR, LIVE_COMPLETE, err);
 }
 
 /* Wanted state */

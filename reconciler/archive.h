@@ -10,7 +10,13 @@
 
 #include "reconciler/plan.h"
 
-/* What P did, and before it what somebody else had written over. */
+/* Before P is carried out: what somebody else had written where it will write. */
+int archive_found(struct plan *p, struct err *err) must_check;
+/* With the journal of a run: `live` will have to learn what it does. */
+int archive_owe(struct engine *e, struct err *err) must_check;
+/* After a run that ended early: the next archive_live() looks at the whole manifest. */
+int archive_behind(struct engine *e, struct err *err) must_check;
+/* What P did. */
 int archive_live(struct plan *p, struct err *err) must_check;
 /* The wanted state of all revisions that are not in `main` yet. */
 int archive_desired(struct engine *e, struct err *err) must_check;

@@ -1,14 +1,12 @@
 #include "reconciler/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -433,37 +431,6 @@ static int on_hup(sd_event_source *src, const struct signalfd_siginfo *si, void 
 
 /* Starting */
 
-/* Says who runs already. The file stays: removing it could remove the lock of the next one. */
-static int only_one(int root, int *ret_fd, struct err *err)
-{
-	cleanup_(fd_close) int fd = -1;
-	char text[32] = "";
-	ssize_t n;
-	int len;
-	int r = fs_mkdirs(root, "/run/novacpx", 0755, err);
-
-	if (r < 0)
-		return r;
-	fd = fs_open(root, DAEMON_PID, O_RDWR | O_CREAT, 0644, 0, err);
-	if (fd < 0)
-		return fd;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return err_sys(err, "lock " DAEMON_PID);
-		n = pread(fd, text, sizeof(text) - 1, 0);
-		text[n > 0 ? strspn(text, "0123456789") : 0] = '\0';
-		return err_set(err, ERR_BUSY,
-			       "novacpxd runs already for this root: process %s (" DAEMON_PID ")",
-			       text[0] ? text : "unknown");
-	}
-	len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
-		return err_sys(err, "write " DAEMON_PID);
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
-}
-
 /* SIGTERM and SIGINT end the loop after the pass that runs; SIGHUP asks for a full one. */
 static int add_signals(sd_event *event, struct daemon *d)
 {
@@ -475,7 +442,7 @@ static int add_signals(sd_event *event, struct daemon *d)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) /* NOLINT(concurrency-mt-unsafe): one thread */
 		return -errno;
 	r = sd_event_add_signal(event, &g->term, SIGTERM, NULL, NULL);
 	if (r >= 0)
@@ -567,7 +534,7 @@ int daemon_run(const struct daemon_opts *opts, struct err *err)
 		return err_sys_no(err, -r, "event loop");
 	r = engine_open(ctx, opts->root, &d.e, err);
 	if (r >= 0)
-		r = only_one(d.e->root, &pid, err);
+		r = daemon_alone(d.e->root, &pid, err);
 	if (r >= 0)
 		r = start(ctx, &d, event, err);
 	if (r < 0)

@@ -16,12 +16,12 @@
 
 #include <systemd/sd-event.h>
 
+#include "reconciler/daemon_alone.h" /* DAEMON_PID */
 #include "reconciler/daemon_socket.h"
 #include "reconciler/engine.h"
 #include "reconciler/watch.h"
 
 #define DAEMON_SOCKET "/run/novacpx/engine.sock"
-#define DAEMON_PID    "/run/novacpx/novacpxd.pid"
 
 enum {
 	DAEMON_SWEEP_S = 3600,

@@ -85,7 +85,7 @@ static int set_fields(const void *ctx, struct change *c, const json_t *fields, c
 	r = request_members(fields, names, where, err);
 	if (r < 0)
 		return r;
-	json_object_foreach((json_t *)(uintptr_t)fields, key, v)
+	json_object_foreach((json_t *)fields, key, v)
 	{
 		const struct field *f = kind_field(k, key);
 		struct value value;

@@ -83,7 +83,7 @@ int request_members(const json_t *object, const char *const *allowed, const char
 
 	while (allowed[n])
 		n++;
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	json_object_foreach((json_t *)object, key, value)
 	{
 		const char *hint = nearest(key, allowed, n);
 		bool known = false;

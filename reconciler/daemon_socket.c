@@ -202,6 +202,15 @@ static bool may_talk(int fd)
 	return who.uid == 0 || who.uid == geteuid();
 }
 
+/* Hands a descriptor out of a cleanup_ local. */
+static int hand_out(int *fd)
+{
+	int out = *fd;
+
+	*fd = -1;
+	return out;
+}
+
 static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void *arg)
 {
 	cleanup_(fd_close) int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -227,8 +236,7 @@ static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void 
 	c->server = s;
 	c->out = (struct buf)BUF_ON(c);
 	c->heard = now_us(s);
-	c->fd = fd;
-	fd = -1;
+	c->fd = hand_out(&fd);
 	c->next = s->conns;
 	s->conns = c;
 	s->n++;
@@ -277,7 +285,7 @@ static int listen_at(struct server *s, int root, const char *path, struct err *e
 	mask = umask(0177);
 	r = bind(s->fd, (struct sockaddr *)&at, sizeof(at));
 	(void)umask(mask);
-	if (r < 0 || listen(s->fd, SOCKET_CONNS_MAX) < 0)
+	if (r < 0 || listen(s->fd, 2 * SOCKET_CONNS_MAX) < 0)
 		return err_sys(err, "listen at %s", path);
 	return 0;
 }

@@ -44,6 +44,7 @@ static int protect(struct engine *e, struct err *err)
 		cleanup_(fd_close) int made = -1;
 		cleanup_(fd_close) int fd = -1;
 		char magic[40];
+		struct stat st;
 
 		if (!fs_exists(e->root, files[i])) {
 			made = fs_open(e->root, files[i], O_WRONLY | O_CREAT, 0600, 0, err);
@@ -55,7 +56,7 @@ static int protect(struct engine *e, struct err *err)
 		if (fd < 0)
 			return fd;
 		(void)snprintf(magic, sizeof(magic), "/proc/self/fd/%d", fd);
-		if (chmod(magic, 0600) < 0)
+		if (fstat(fd, &st) < 0 || ((st.st_mode & 07777) != 0600 && chmod(magic, 0600) < 0))
 			return err_sys(err, "protect %s", files[i]);
 	}
 	return 0;

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-/* A cache: another version of it is thrown away and observed anew. */
+/* Later versions bring their migrations here, as model.db has them: the manifest is more than a cache. */
 enum {
 	ENGINEDB_VERSION = 1
 };
@@ -232,7 +232,11 @@ int cursor_get(struct sql *db, const char *name, int64_t *ret, struct err *err)
 int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "INSERT OR REPLACE INTO cursor(name, value) VALUES(?,?)", &st, err);
+	/* a pass without work leaves the file as it is */
+	int r = sql_get(db,
+			"INSERT INTO cursor(name, value) VALUES(?,?) ON CONFLICT DO UPDATE SET "
+			"value=excluded.value WHERE value<>excluded.value",
+			&st, err);
 
 	if (r < 0)
 		return r;
@@ -359,9 +363,22 @@ int journal_put(struct sql *db, enum artifact_type type, const char *path, const
 	return sql_run(st, err);
 }
 
+bool journal_has(struct sql *db, enum artifact_type type, const char *path)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct err ignored = ERR_INIT;
+
+	if (sql_get(db, "SELECT 1 FROM journal WHERE path=? AND type=?", &st, &ignored) < 0)
+		return false; /* without proof it is not ours */
+	sql_bind_text(st, 1, path);
+	sql_bind_int(st, 2, type);
+	return sql_step(st, &ignored) > 0;
+}
+
 int journal_clear(struct sql *db, struct err *err)
 {
-	return sql_exec(db, "DELETE FROM journal", err);
+	/* without a WHERE, SQLite empties the table's page even when it is empty, and a pass without work writes */
+	return sql_exec(db, "DELETE FROM journal WHERE true", err);
 }
 
 int journal_each(struct sql *db, journal_fn *fn, void *arg, struct err *err)

@@ -97,6 +97,8 @@ int condition_count(struct sql *db, int64_t *ret, struct err *err) must_check;
 /* Journal of places under change. */
 int journal_put(struct sql *db, enum artifact_type type, const char *path, const char *temp,
 		const struct digest *post, struct err *err) must_check;
+/* True for a place that a run which did not end was about to make. */
+bool journal_has(struct sql *db, enum artifact_type type, const char *path);
 int journal_clear(struct sql *db, struct err *err) must_check;
 
 typedef int journal_fn(enum artifact_type type, const char *path, const char *temp,

@@ -9,6 +9,8 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "reconciler/act.h"
+#include "reconciler/archive.h"
+#include "reconciler/trash.h"
 
 void act_failed(struct plan *p, struct action *a, const struct err *err)
 {
@@ -32,6 +34,40 @@ static void told(struct execution *x, const char *what, size_t done, size_t tota
 
 /* Journal */
 
+static int record_action(struct plan *p, struct action *a, struct err *err);
+
+/*
+ * What would pass for somebody else's if we were killed after making it stands in the manifest
+ * before: the next pass then takes it as ours, whatever state it is in. Not what is made once:
+ * that counts as made by its row.
+ */
+static bool needs_claim(const struct action *a)
+{
+	if (!is_live(a) || a->op != ACTION_CREATE || a->old || a->art.flags & ARTIFACT_ONCE)
+		return false;
+	switch (a->art.type) {
+	case ARTIFACT_USER:
+	case ARTIFACT_DIR: return true;
+	case ARTIFACT_FILE:
+	case ARTIFACT_LINK: return !plan_is_private(a->art.path);
+	case ARTIFACT_BLOCK:
+	case ARTIFACT_MAPROW:
+	case ARTIFACT_ZONE:
+	case ARTIFACT_COPYDIR: break;
+	}
+	return false;
+}
+
+static int claim(struct plan *p, const struct action *a, struct err *err)
+{
+	struct action claimed = *a;
+
+	claimed.art.digest = (struct digest){ .b = { 0 } };
+	claimed.art.data = NULL;
+	claimed.art.len = 0;
+	return record_action(p, &claimed, err);
+}
+
 static int write_journal(struct plan *p, struct err *err)
 {
 	int r = sql_begin(p->e->db, err);
@@ -45,7 +81,11 @@ static int write_journal(struct plan *p, struct err *err)
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
+		if (r >= 0 && needs_claim(a))
+			r = claim(p, a, err);
 	}
+	if (r >= 0)
+		r = archive_owe(p->e, err);
 	if (r >= 0)
 		r = sql_commit(p->e->db, err);
 	if (r < 0)
@@ -61,7 +101,7 @@ static int recover_row(enum artifact_type type, const char *path, const char *te
 	(void)type;
 	(void)post;
 	(void)path;
-	/* what was finished needs no belief: the next comparison finds it as wanted */
+	/* the rows stay until a run ends well: what it made and did not record is ours by them */
 	return temp ? fs_remove_tree(e->root, temp, 0, err) : 0;
 }
 
@@ -69,7 +109,7 @@ int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
-	return r < 0 ? r : journal_clear(e->db, err);
+	return r < 0 ? r : archive_behind(e, err);
 }
 
 /* Stages */
@@ -81,10 +121,8 @@ static int run_identities(struct plan *p, struct err *err)
 	(void)err;
 	if (!p->identities || !identity_is_dirty(p->identities))
 		return 0;
-	if (fault_point("identities"))
-		(void)err_sys(&e, "write /etc/passwd");
-	else if (identity_write(p->identities, p->e->root, &e) >= 0)
-		e.code = ERR_OK;
+	if (identity_write(p->identities, p->e->root, &e) >= 0)
+		err_clear(&e);
 	for (size_t i = 0; i < p->n; i++) {
 		struct action *a = &p->v[i];
 
@@ -104,7 +142,8 @@ static void run_folders(struct plan *p, enum stage stage)
 		struct action *a = &p->v[i];
 		struct err e = ERR_INIT;
 
-		if (a->stage != stage || a->art.type != ARTIFACT_DIR || !is_live(a))
+		if (a->stage != stage || (a->art.type != ARTIFACT_DIR && !a->art.source) ||
+		    !is_live(a))
 			continue;
 		if (act_dir(p, a, &e) < 0)
 			act_failed(p, a, &e);
@@ -240,8 +279,8 @@ static void reload_services(struct plan *p, struct execution *x)
 			continue;
 		told(x, mem_fmt(p->ctx, "reload %s", name), i, names.n);
 		x->reloads++;
-		(void)fault_point("reload");
-		r = p->e->verbs->reload(p->ctx, &p->e->at, svc, &e);
+		r = fault_point("reload") ? err_sys(&e, "reload %s", name)
+					  : p->e->verbs->reload(p->ctx, &p->e->at, svc, &e);
 		if (r == -ERR_ABSENT)
 			plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name),
 				  "Progressing", "NotRunning",
@@ -282,12 +321,36 @@ static int64_t uid_of(struct plan *p, const char *account)
 										     : o->serial;
 }
 
+/* Before their home moves: a process would go on writing into it, and keep a user id that is gone. */
+static void end_processes(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
+
+		if (a->stage != STAGE_TRASH || a->art.type != ARTIFACT_USER || !is_live(a))
+			continue;
+		if (act_end_processes(p, a->serial, &e) < 0)
+			act_failed(p, a, &e);
+	}
+}
+
+/* What has been in the trash for its time goes; with trash_days 0 what has just come. */
+static void run_purge(struct plan *p)
+{
+	struct err e = ERR_INIT;
+
+	if (trash_purge(p->e, NULL, &e) < 0)
+		plan_find(p, "s", "trash", "server/trash", "Failed", "PurgeFailed", "%s", e.msg);
+}
+
 static void run_trash(struct plan *p)
 {
 	bool users = false;
 	struct err e = ERR_INIT;
 	int r;
 
+	end_processes(p);
 	for (size_t i = 0; i < p->n; i++) {
 		struct action *a = &p->v[i];
 		const char *account;
@@ -296,8 +359,8 @@ static void run_trash(struct plan *p)
 			continue;
 		err_clear(&e);
 		account = account_of(p, a);
-		r = a->art.type == ARTIFACT_DIR ? act_trash(p, a, account, uid_of(p, account), &e)
-						: identity_del(p->identities, a->art.path, &e);
+		r = a->art.type == ARTIFACT_USER ? identity_del(p->identities, a->art.path, &e)
+						 : act_trash(p, a, account, uid_of(p, account), &e);
 		users = users || a->art.type == ARTIFACT_USER;
 		if (r < 0)
 			act_failed(p, a, &e);
@@ -307,7 +370,6 @@ static void run_trash(struct plan *p)
 	if (!users)
 		return;
 	err_clear(&e);
-	(void)fault_point("identities");
 	r = identity_write(p->identities, p->e->root, &e);
 	for (size_t i = 0; i < p->n && r < 0; i++) {
 		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
@@ -343,8 +405,19 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 	return owned_put(p->e->db, &o, err);
 }
 
+/* What was not made is not ours either. Quarantined actions were never claimed, which is as well. */
+static int unclaim(struct plan *p, const struct action *a, struct err *err)
+{
+	struct action tried = *a;
+
+	tried.is_dropped = false;
+	return needs_claim(&tried) ? owned_del(p->e->db, a->art.type, a->art.path, err) : 0;
+}
+
+/* A resource keeps the first that was found of each part: what follows is mostly its consequence. */
 static int record_findings(struct plan *p, struct err *err)
 {
+	struct strmap told = STRMAP_ON(p->ctx);
 	int r = 0;
 
 	for (size_t i = 0; i < p->n_visited && r >= 0; i++)
@@ -353,6 +426,8 @@ static int record_findings(struct plan *p, struct err *err)
 		r = condition_doubt(p->e->db, "s", "reload", err);
 	if (r >= 0)
 		r = condition_doubt(p->e->db, "s", "check", err);
+	if (r >= 0)
+		r = condition_doubt(p->e->db, "s", "trash", err);
 	for (size_t i = 0; i < p->n_findings && r >= 0; i++) {
 		const struct finding *f = &p->findings[i];
 		struct condition c = { .resource = f->resource,
@@ -364,7 +439,11 @@ static int record_findings(struct plan *p, struct err *err)
 				       .rev = p->rev,
 				       .since = p->now,
 				       .next_try = f->retry ? p->now : 0 };
+		void **seen = strmap_slot(&told, mem_fmt(p->ctx, "%s %s", f->part, f->resource));
 
+		if (*seen)
+			continue;
+		*seen = p;
 		r = condition_put(p->e->db, &c, err);
 	}
 	return r < 0 ? r : condition_sweep(p->e->db, err);
@@ -379,6 +458,7 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 
 		if (a->is_dropped) {
 			x->failed++;
+			r = unclaim(p, a, err);
 			continue;
 		}
 		x->done += is_live(a);
@@ -399,11 +479,13 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 
 int plan_execute(struct plan *p, struct execution *x, struct err *err)
 {
+	struct err ignored = ERR_INIT;
 	int r = 0;
 
 	if (plan_changes(p)) {
-		r = write_journal(p, err);
-		(void)fault_point("journal");
+		r = archive_found(p, err); /* first: a hand edit is never lost */
+		if (r >= 0)
+			r = write_journal(p, err);
 		if (r >= 0)
 			r = run_identities(p, err);
 		if (r >= 0) {
@@ -423,6 +505,11 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 			run_trash(p);
 		}
 	}
-	(void)fault_point("record");
-	return r < 0 ? r : record(p, x, err);
+	if (r >= 0) {
+		run_purge(p);
+		r = record(p, x, err);
+	}
+	if (r < 0 && execute_recover(p->e, &ignored) < 0)
+		return r; /* what is half written has names that the next run knows */
+	return r;
 }

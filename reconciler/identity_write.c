@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "reconciler/identity.h"
@@ -307,7 +308,7 @@ static int stage(int root, struct pending *p, const char *path, const void *data
 	fd = openat(p->dir, p->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "create a file beside %s", path);
-	if (fs_write_all(fd, data, len) < 0)
+	if (fault_point("identity write") || fs_write_all(fd, data, len) < 0)
 		return err_sys(err, "write %s", path);
 	/* in a sandbox without privileges new files belong to whoever runs it */
 	if (fchown(fd, like->st_uid, like->st_gid) < 0 && !(errno == EPERM && geteuid() != 0))
@@ -369,7 +370,7 @@ static int activate(struct pending *p, struct err *err)
 
 	if (p->dir < 0)
 		return 0;
-	if (renameat(p->dir, p->tmp, p->dir, p->name) < 0)
+	if (fault_point("identity rename") || renameat(p->dir, p->tmp, p->dir, p->name) < 0)
 		return err_sys(err, "rename to %s", p->path);
 	p->tmp[0] = '\0';
 	/* the order of the renames is a promise, so each is made durable before the next */

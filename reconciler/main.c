@@ -30,6 +30,8 @@ struct args {
 	bool once;
 };
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
+
 static int64_t number(const char *option, const char *text, int64_t min, int64_t max)
 {
 	char *end;
@@ -39,7 +41,7 @@ static int64_t number(const char *option, const char *text, int64_t min, int64_t
 		return n;
 	log_error("--%s %s: a number from %lld to %lld is needed", option, text, (long long)min,
 		  (long long)max);
-	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
+	exit(1);
 }
 
 static void parse(int argc, char **argv, struct args *a)
@@ -57,12 +59,11 @@ static void parse(int argc, char **argv, struct args *a)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) >=
-	       0) { /* NOLINT(concurrency-mt-unsafe) */
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (c) {
 		case 'r': a->opts.root = optarg; break;
 		case 's': a->opts.socket = optarg; break;
-		case 'w': a->opts.sweep_s = number("sweep", optarg, 1, 30 * 86400); break;
+		case 'w': a->opts.sweep_s = number("sweep", optarg, 1, 30 * INT64_C(86400)); break;
 		case 'n': a->opts.watches = (size_t)number("watches", optarg, 0, 10000000); break;
 		case 'o': a->once = true; break;
 		case 'v': log_set_level(LOG_LEVEL_DEBUG); break;
@@ -73,9 +74,11 @@ static void parse(int argc, char **argv, struct args *a)
 	}
 	if (optind < argc) {
 		log_error("%s: novacpxd takes options only", argv[optind]);
-		exit(1); /* NOLINT(concurrency-mt-unsafe) */
+		exit(1);
 	}
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */
 
 /* nginx -t opens the logs of every site, and our children take the limit from us. */
 static void raise_limits(void)

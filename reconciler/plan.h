@@ -111,6 +111,9 @@ const char *action_op_name(enum action_op op);
 int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err) must_check;
 int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err) must_check;
 
+/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
+bool plan_is_private(const char *path);
+
 /* For providers: adds an action. */
 struct action *plan_add(struct plan *p, enum action_op op, enum stage stage,
 			const struct artifact *want, const struct owned *old, const char *reason);

@@ -22,10 +22,15 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a ? a : "root", b ? b : "root") == 0;
 }
 
-/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
-static bool is_private(const char *path)
+bool plan_is_private(const char *path)
 {
 	return strstr(path, "/novacpx") != NULL;
+}
+
+/* What lies there without a row of the manifest is ours: an interrupted run made it, or it was lost. */
+static bool is_ours(struct plan *p, const struct artifact *want)
+{
+	return plan_is_private(want->path) || journal_has(p->e->db, want->type, want->path);
 }
 
 static int foreign(const char *what, const char *path, struct err *err)
@@ -169,6 +174,53 @@ static bool bookkeeping_same(const struct artifact *want, const struct owned *ol
 	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
 }
 
+/*
+ * Data in the trash belongs to a resource that is older than its way there. A resource of the same
+ * name that was made since is somebody else's: it gets neither the data nor the number.
+ */
+static int made_before(struct plan *p, const char *resource, int64_t time, bool *ret,
+		       struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "resource");
+	const char *slash = strchr(resource, '/');
+	const struct kind *k =
+		slash ? kind_find(mem_strn(tmp, resource, (size_t)(slash - resource))) : NULL;
+	struct res *res;
+	int r;
+
+	*ret = false;
+	if (!k)
+		return 0;
+	r = store_get(tmp, p->e->store, k, slash + 1, &res, err);
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	*ret = r >= 0 && res->created < time;
+	return r;
+}
+
+/* Where the resource's own data waits in the trash, or NULL. */
+static int in_trash(struct plan *p, const struct artifact *want, const char **ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	bool is_its = false;
+	int r = sql_get(p->e->db,
+			"SELECT path, time FROM trash WHERE origin=? ORDER BY time DESC LIMIT 1",
+			&st, err);
+
+	*ret = NULL;
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, want->path);
+	r = sql_step(st, err);
+	if (r > 0)
+		r = made_before(p, want->resource, sql_int(st, 1), &is_its, err);
+	if (r >= 0 && is_its)
+		*ret = mem_str(p->ctx, sql_text(st, 0));
+	return r < 0 ? r : 0;
+}
+
 /* Two domains may share a document root: who came first made it, and that is enough. */
 static bool made_for_another(struct plan *p, const struct artifact *want)
 {
@@ -185,6 +237,16 @@ static int compare_once(struct plan *p, const struct artifact *want, const struc
 
 	if (old || made_for_another(p, want))
 		return 0; /* what became of it since is the tenant's business */
+	if (want->flags & ARTIFACT_DATA && !seen->exists) {
+		const char *trashed = NULL;
+		struct err ignored = ERR_INIT;
+
+		if (in_trash(p, want, &trashed, &ignored) >= 0 && trashed) {
+			plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old, "from the trash")
+				->art.source = trashed;
+			return 0;
+		}
+	}
 	if (seen->exists)
 		plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp =
 			stamp_of(&seen->st);
@@ -200,7 +262,7 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 	struct digest live;
 	int r;
 
-	if (old->flags & ARTIFACT_ONCE) {
+	if ((old->flags & (ARTIFACT_ONCE | ARTIFACT_DATA)) == ARTIFACT_ONCE) {
 		(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old, "no longer ours");
 		return 0;
 	}
@@ -209,6 +271,10 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 		return r;
 	if (!seen.exists) {
 		(void)plan_add(p, ACTION_FORGET, STAGE_FILE, NULL, old, "gone already");
+		return 0;
+	}
+	if (old->flags & ARTIFACT_DATA) { /* logs: their content is no business of the plan */
+		(void)plan_add(p, ACTION_DELETE, STAGE_TRASH, NULL, old, "no longer wanted");
 		return 0;
 	}
 	r = read_seen(p, old->path, old->flags, &seen, err);
@@ -269,7 +335,7 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	}
 	if (err->code)
 		return -(int)err->code;
-	if (!old && !is_private(want->path))
+	if (!old && !is_ours(p, want))
 		return foreign("file", want->path, err);
 	if (old)
 		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
@@ -303,6 +369,22 @@ static int dir_gone(struct plan *p, const struct owned *old, struct err *err)
 	return 0;
 }
 
+static int dir_missing(struct plan *p, const struct artifact *want, const struct owned *old,
+		       struct err *err)
+{
+	const char *trashed = NULL;
+	int r = want->flags & ARTIFACT_DATA ? in_trash(p, want, &trashed, err) : 0;
+
+	if (r < 0)
+		return r;
+	plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old,
+		 trashed ? "from the trash"
+		 : old   ? "missing"
+			 : "new")
+		->art.source = trashed;
+	return 0;
+}
+
 static int compare_dir(struct plan *p, const struct artifact *want, const struct owned *old,
 		       struct err *err)
 {
@@ -316,8 +398,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	r = fs_stat(p->e->root, want->path, &st, err);
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
 		err_clear(err);
-		(void)plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old, old ? "missing" : "new");
-		return 0;
+		return dir_missing(p, want, old, err);
 	}
 	if (r < 0)
 		return r;
@@ -325,7 +406,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return err_set(err, ERR_CONFLICT,
 			       "%s is there and is not a folder; move it away first", want->path);
 	if (meta_same(p, want, &st, err)) {
-		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags)
+		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags ||
+		    !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
 		return 0;
 	}
@@ -335,7 +417,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
 		return 0;
 	}
-	if (!old && !is_private(want->path))
+	if (!old && !is_ours(p, want))
 		return foreign("folder", want->path, err);
 	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
 		old != NULL;
@@ -361,11 +443,11 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return foreign("entry", path, err);
 	if (want && strcmp(target, want->data) == 0) {
-		if (!old)
+		if (!old || !digest_eq(&old->digest, &want->digest))
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
-	if (!old && !is_private(path))
+	if (!old && !is_ours(p, want))
 		return foreign("link", path, err);
 	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
 		     want ? "changed" : "no longer wanted");
@@ -394,24 +476,28 @@ static int user_number(struct plan *p, const struct artifact *want, const struct
 		       uint32_t *ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
+	bool is_its = false;
 	int r;
 
 	if (old && old->serial) {
 		*ret = (uint32_t)old->serial;
 		return 0;
 	}
-	r = sql_get(p->e->db,
-		    "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
-		    &st, err);
+	r = sql_get(
+		p->e->db,
+		"SELECT uid, time FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
+		&st, err);
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, want->path);
 	r = sql_step(st, err);
+	if (r > 0)
+		r = made_before(p, want->resource, sql_int(st, 1), &is_its, err);
 	if (r < 0)
 		return r;
-	*ret = r > 0 ? (uint32_t)sql_int(st, 0)
-		     : identity_uid_free(p->identities, (uint32_t)p->uid_min, (uint32_t)p->uid_max,
-					 taken_uid, p);
+	*ret = is_its ? (uint32_t)sql_int(st, 0)
+		      : identity_uid_free(p->identities, (uint32_t)p->uid_min, (uint32_t)p->uid_max,
+					  taken_uid, p);
 	if (!*ret)
 		return err_set(err, ERR_DENIED,
 			       "no free user id between %" PRId64 " and %" PRId64
@@ -448,7 +534,7 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 		p->v[p->n - 1].serial = old->serial;
 		return 0;
 	}
-	if (exists && !old)
+	if (exists && !old && !journal_has(p->e->db, ARTIFACT_USER, want->path))
 		return err_set(err, ERR_CONFLICT,
 			       "system user \"%s\" is there already and was not made by NovaCPX",
 			       want->path);
@@ -459,12 +545,13 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 				.hash = want->hash,
 				.locked = (want->flags & ARTIFACT_LOCKED) != 0,
 				.today = p->now / 86400 };
-	r = user_number(p, want, old, &id.uid, err);
+	id.uid = is.uid; /* one that an interrupted run made keeps its number */
+	r = exists && !old ? 0 : user_number(p, want, old, &id.uid, err);
 	if (r < 0)
 		return r;
 	id.gid = id.uid;
 	if (exists && user_same(&is, &id)) {
-		if (!digest_eq(&old->digest, &want->digest))
+		if (!old || !digest_eq(&old->digest, &want->digest))
 			plan_add(p, ACTION_RECORD, STAGE_IDENTITY, want, old, "as wanted already")
 				->serial = id.uid;
 		return 0;

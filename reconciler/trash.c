@@ -107,54 +107,6 @@ int64_t trash_purge(struct engine *e, const char *account, struct err *err)
 	return r < 0 ? r : n;
 }
 
-static int move_back(struct engine *e, const struct trash_entry *t, struct err *err)
-{
-	cleanup_(fd_close) int from = -1;
-	cleanup_(fd_close) int to = -1;
-	const char *from_name;
-	const char *to_name;
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trash");
-	const char *folder =
-		mem_strn(ctx, t->origin, (size_t)(strrchr(t->origin, '/') - t->origin));
-	int r = fs_mkdirs(e->root, folder, 0755, err);
-
-	if (r < 0)
-		return r;
-	from = fs_open_parent(e->root, t->path, 0, &from_name, err);
-	if (from < 0)
-		return from;
-	to = fs_open_parent(e->root, t->origin, 0, &to_name, err);
-	if (to < 0)
-		return to;
-	if (faccessat(to, to_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, ERR_CONFLICT,
-			       "%s is there again; move it away before restoring", t->origin);
-	if (renameat(from, from_name, to, to_name) < 0)
-		return err_sys(err, "restore %s", t->origin);
-	return 0;
-}
-
-int trash_restore_data(struct engine *e, const char *account, struct err *err)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trash");
-	struct list l = { .ctx = ctx };
-	int64_t newest = 0;
-	int r = trash_each(e, account, collect, &l, err);
-
-	if (r >= 0 && l.n == 0)
-		return err_set(
-			err, ERR_NOTFOUND,
-			"the trash has nothing of account %s; `novacpx trash list` shows what it has",
-			account);
-	for (size_t i = 0; i < l.n; i++)
-		newest = MAX(newest, l.v[i].rev);
-	for (size_t i = 0; i < l.n && r >= 0; i++) {
-		if (l.v[i].rev == newest)
-			r = move_back(e, &l.v[i], err);
-	}
-	return r;
-}
-
 static int newest_rev(const struct trash_entry *t, void *arg, struct err *err)
 {
 	int64_t *rev = arg;
@@ -171,17 +123,4 @@ int trash_restore_state(struct engine *e, const char *account, struct revision *
 	int r = trash_each(e, account, newest_rev, &gone, err);
 
 	return r < 0 ? r : store_undelete(e->store, gone, account, rev, problems, err);
-}
-
-int trash_settle(struct engine *e, const char *account, struct err *err)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trash");
-	struct list l = { .ctx = ctx };
-	int r = trash_each(e, account, collect, &l, err);
-
-	for (size_t i = 0; i < l.n && r >= 0; i++) {
-		if (!fs_exists(e->root, l.v[i].path))
-			r = forget(e, l.v[i].name, err);
-	}
-	return r;
 }

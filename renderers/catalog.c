@@ -21,7 +21,7 @@ struct digest artifact_content_digest(const struct artifact *a)
 	static const char blank[SERIAL_LEN] = "          ";
 	size_t after = a->serial_at + SERIAL_LEN;
 
-	if (!(a->flags & ARTIFACT_SERIAL))
+	if (!(a->flags & ARTIFACT_SERIAL) || !a->data || a->serial_at + SERIAL_LEN > a->len)
 		return digest_of(a->data ? a->data : "", a->len);
 	return digest_of_parts((const struct digest_part[]){ { a->data, a->serial_at },
 							     { blank, SERIAL_LEN },

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fs.h"
 #include "state/history_impl.h"
 
@@ -253,7 +254,11 @@ static int move_branch(struct history *h, const char *ref, const git_oid *old, c
 		       struct err *err)
 {
 	git_reference *moved = NULL;
-	int r = git_reference_create_matching(&moved, h->repo, ref, new, old ? 1 : 0, old, "");
+	int r = fault_point("history branch") ? err_sys(err, "history: move %s", ref) : 0;
+
+	if (r < 0)
+		return r;
+	r = git_reference_create_matching(&moved, h->repo, ref, new, old ? 1 : 0, old, "");
 
 	git_reference_free(moved);
 	if (r == GIT_EMODIFIED || r == GIT_EEXISTS || r == GIT_ENOTFOUND)

@@ -200,8 +200,8 @@ import socket
 all = []
 for i in range(100):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(20)
     s.connect("/run/novacpx/engine.sock")
+    s.settimeout(20)
     all.append(s)
 served = busy = 0
 for s in all:
@@ -235,9 +235,7 @@ fails "an argument is refused" run novacpxd --sweep never
 like "and named" "$said" "--sweep never: a number from 1"
 like "--version" "$(run novacpxd --version)" "^novacpxd [0-9]"
 
-sees_wakeless() { [[ $(status_of applied) == $((rev + 1)) ]]; }
-# The model changes under the engine, which nobody tells: as another writer's commit does.
-held() {
+held() { # SECONDS: the lock of the machine, as by a pass of the command line
 	run python3 - "$1" <<'END'
 import fcntl, subprocess, sys, time
 f = open("/var/lib/novacpx/engine.lock", "a")

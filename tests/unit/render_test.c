@@ -841,3 +841,20 @@ TEST(all_renderers_are_listed_and_found_by_name)
 	for (size_t i = 0; i < n_renderers; i++)
 		assert_true(renderer_reads(renderers[i], &kind_setting));
 }
+
+TEST(a_serial_that_does_not_lie_within_the_text_is_no_serial)
+{
+	struct artifact a = { .type = ARTIFACT_FILE,
+			      .flags = ARTIFACT_SERIAL,
+			      .serial_at = 5,
+			      .data = "short",
+			      .len = 5 };
+	struct artifact gone = { .type = ARTIFACT_FILE, .flags = ARTIFACT_SERIAL, .serial_at = 40 };
+	struct digest want = digest_of("short", 5);
+	struct digest got = artifact_content_digest(&a);
+
+	assert_true(digest_eq(&got, &want));
+	got = artifact_content_digest(&gone); /* a deletion, as the manifest tells of it */
+	want = digest_of("", 0);
+	assert_true(digest_eq(&got, &want));
+}
