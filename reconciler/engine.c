@@ -65,7 +65,6 @@ static int protect(struct engine *e, struct err *err)
 static int open_parts(struct engine *e, struct err *err)
 {
 	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
-	bool rebuilt;
 	int r = fs_mkdirs(e->root, ENGINE_STATE_DIR, 0755, err);
 
 	if (r >= 0)
@@ -76,9 +75,6 @@ static int open_parts(struct engine *e, struct err *err)
 	if (r >= 0)
 		r = enginedb_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/engine.db", base), &e->db,
 				  err);
-	if (r >= 0)
-		r = history_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/history.git", base), 0,
-				 &e->history, &rebuilt, err);
 	return r;
 }
 
@@ -113,6 +109,20 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret, str
 	}
 	*ret = e;
 	return 0;
+}
+
+int engine_history(struct engine *e, struct history **ret, struct err *err)
+{
+	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
+	bool rebuilt;
+	int r = 0;
+
+	if (!e->history)
+		r = history_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/history.git", base), 0,
+				 &e->history, &rebuilt, err);
+	if (r >= 0)
+		*ret = e->history;
+	return r;
 }
 
 int engine_lock(struct engine *e, int wait_ms, struct err *err)

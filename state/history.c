@@ -38,9 +38,7 @@ int history_put(struct history *h, git_object_t type, const struct buf *data, gi
 		return batch_has(h->batch, ret)
 			       ? 0
 			       : batch_put(h->batch, ret, type, text, data->len, err);
-	if (h->loose->write(h->loose, ret, text, data->len, type) < 0)
-		return history_raise(err, ERR_SYSTEM, "history: write object");
-	return 0;
+	return loose_write(h, ret, type, text, data->len, err);
 }
 
 static bool is_reserved(const char *part, size_t len)
@@ -326,7 +324,7 @@ static int commit_locked(struct history *h, const struct job *job, char *ret_oid
 	int r = build(h, job, &new, &old, &has_old, err);
 
 	if (r == 0 && h->batch)
-		r = batch_end(h->batch, (h->flags & HISTORY_FSYNC) != 0, err);
+		r = batch_end(h->batch, err);
 	else if (h->batch)
 		batch_drop(h->batch); /* nothing changes, or it failed */
 	if (r == 0)

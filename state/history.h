@@ -4,7 +4,7 @@
  * The revision log in the model is the truth; this repository can be rebuilt
  * from it at any time. Therefore: a repository that cannot be read is moved
  * aside and a new one started, and nothing is fsynced unless HISTORY_FSYNC asks
- * for it (packing, which removes files, always is). A killed process leaves
+ * for it (packs always are: an opening takes their word). A killed process leaves
  * either the old or the new tip. Writers of several processes take turns by a
  * lock file; a tip moved by somebody else (a git program) is -ERR_CONFLICT.
  *

@@ -246,12 +246,12 @@ static int write_idx(struct batch *b, const git_oid *pack, const char *path, str
 						       : 0;
 }
 
-static int sync_file(int fd, bool sync, struct err *err)
+static int sync_file(int fd, struct err *err)
 {
-	return sync && fsync(fd) < 0 ? err_sys(err, "history: fsync pack") : 0;
+	return fsync(fd) < 0 ? err_sys(err, "history: fsync pack") : 0;
 }
 
-int batch_end(struct batch *b, bool sync, struct err *err)
+int batch_end(struct batch *b, struct err *err)
 {
 	cleanup_(fd_close) int dir =
 		open(pack_path(b, b->h, ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -269,19 +269,19 @@ int batch_end(struct batch *b, bool sync, struct err *err)
 	if (r >= 0)
 		r = write_idx(b, &sum, pack_path(b, b->h, "pack_git2_new_idx"), err);
 	if (r >= 0)
-		r = sync_file(b->fd, sync, err);
+		r = sync_file(b->fd, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(name, sizeof(name), "pack-%s.pack", git_oid_tostr_s(&sum));
 	if (renameat(dir, "pack_git2_new", dir, name) < 0)
 		return err_sys(err, "history: name pack");
 	idx = openat(dir, "pack_git2_new_idx", O_RDONLY | O_CLOEXEC);
-	r = idx < 0 ? err_sys(err, "history: open index") : sync_file(idx, sync, err);
+	r = idx < 0 ? err_sys(err, "history: open index") : sync_file(idx, err);
 	(void)snprintf(name, sizeof(name), "pack-%s.idx", git_oid_tostr_s(&sum));
 	if (r >= 0 && renameat(dir, "pack_git2_new_idx", dir, name) < 0)
 		r = err_sys(err, "history: name index");
 	if (r >= 0)
-		r = sync_file(dir, sync, err);
+		r = sync_file(dir, err);
 	if (r >= 0 && git_odb_refresh(b->h->odb) < 0)
 		r = history_raise(err, ERR_SYSTEM, "history: read pack folder");
 	return r;

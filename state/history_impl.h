@@ -41,6 +41,8 @@ struct history {
 	git_repository *repo;
 	git_odb *odb; /* owns the two backends below */
 	git_odb_backend *loose, *packs;
+	int objects;         /* the folder */
+	struct deflater *z;  /* made with the first loose object */
 	struct batch *batch; /* not NULL: objects go there */
 };
 
@@ -63,13 +65,17 @@ int history_raise(struct err *err, enum err_code code, const char *what);
 int history_put(struct history *h, git_object_t type, const struct buf *data, git_oid *ret,
 		struct err *err) must_check;
 
+/* One object as a file of its own, under the writer's lock. */
+int loose_write(struct history *h, const git_oid *id, git_object_t type, const void *data,
+		size_t len, struct err *err) must_check;
+
 /* A large commit's objects, on their way into one pack. One at a time, under the writer's lock. */
 int batch_begin(const void *ctx, struct history *h, struct batch **ret, struct err *err) must_check;
 bool batch_has(const struct batch *b, const git_oid *id);
 int batch_put(struct batch *b, const git_oid *id, git_object_t type, const void *data, size_t len,
 	      struct err *err) must_check;
-/* Puts the pack in its place, durable when SYNC. */
-int batch_end(struct batch *b, bool sync, struct err *err) must_check;
+/* Puts the pack in its place, durable when it returns. */
+int batch_end(struct batch *b, struct err *err) must_check;
 /* Forgets it. */
 void batch_drop(struct batch *b);
 
