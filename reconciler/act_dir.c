@@ -31,9 +31,10 @@ static int fetch(struct plan *p, const struct action *a, int dir, const char *na
 	return sql_run(st, err);
 }
 
-static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+static int make(struct plan *p, struct action *a, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int fd = -1;
+	struct stat st;
 	uid_t uid;
 	gid_t gid;
 	int r = plan_uid(p, a->art.owner, &uid, err);
@@ -51,8 +52,9 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fault_point("open folder") || fd < 0)
 		return err_sys(err, "open folder %s", a->art.path);
-	if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0)
+	if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "set owner and mode of %s", a->art.path);
+	a->stamp = stamp_of_dir(&st);
 	return 0;
 }
 
@@ -60,7 +62,7 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
  * The folder above PATH in a tenant's home; missing ones between are made as the tenant's. Only
  * beneath a folder that is the tenant's already, and over no link.
  */
-static int open_tenant_parent(struct plan *p, const struct action *a, const char *path,
+static int open_tenant_parent(struct plan *p, struct action *a, const char *path,
 			      const char **ret_name, struct err *err)
 {
 	cleanup_(fd_close) int above = -1;

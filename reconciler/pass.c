@@ -270,7 +270,7 @@ static int find_dirty(struct walk *w, const struct pass_opts *opts, struct dirty
 
 	if (r >= 0 && applied == 0 && !opts->full)
 		d->everywhere = UINT32_MAX; /* never converged */
-	if (r >= 0)
+	if (r >= 0 && d->everywhere != UINT32_MAX)
 		r = dirty_of_revisions(d, w->e->store, applied, w->p->rev, err);
 	if (r >= 0)
 		r = condition_each(w->e->db, NULL, mark_due, args, err);
@@ -327,6 +327,16 @@ static int look_around(struct walk *w, const struct pass_opts *opts, struct err 
 	return walk_dirty(w, opts, err);
 }
 
+static void release_maps(struct plan *p)
+{
+	for (size_t i = 0; i < p->maps.n; i++) {
+		struct open_map *open = p->maps.entries[i].value;
+
+		if (open->map)
+			map_release(open->map);
+	}
+}
+
 /* All reading happens in one snapshot of each database. */
 static int look_around_once(struct walk *w, const struct pass_opts *opts, struct err *err)
 {
@@ -335,6 +345,7 @@ static int look_around_once(struct walk *w, const struct pass_opts *opts, struct
 	int of_engine = of_model < 0 ? of_model : sql_begin_reading(w->e->db, err);
 	int r = of_engine < 0 ? of_engine : look_around(w, opts, err);
 
+	release_maps(w->p);
 	if (of_engine > 0)
 		sql_rollback(w->e->db);
 	if (of_model > 0)

@@ -119,6 +119,12 @@ static void put_file(struct plan *p, enum action_op op, const struct artifact *w
 	a->post = want->digest;
 }
 
+static bool bookkeeping_same(const struct artifact *want, const struct owned *old)
+{
+	return strcmp(old->resource, want->resource) == 0 &&
+	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
+}
+
 /*
  * Whether it is the very file the manifest knows, with the times it was left with. By whatever way
  * the path leads there: another file is another inode.
@@ -128,11 +134,30 @@ static bool is_untouched(struct plan *p, const struct owned *old)
 	struct stat st;
 	struct stamp now;
 
-	if (fstatat(p->e->root, old->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode))
+	if (fstatat(p->e->root, old->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	now = stamp_of(&st);
 	return memcmp(&now, &old->stamp, sizeof(now)) == 0;
+}
+
+/* The same for a folder, whose times tell of what is in it. */
+static bool dir_is_untouched(struct plan *p, const struct artifact *want, const struct owned *old)
+{
+	struct err ignored = ERR_INIT;
+	struct stat st;
+	struct stamp now;
+
+	if (fstatat(p->e->root, old->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode))
+		return false;
+	now = stamp_of_dir(&st);
+	return memcmp(&now, &old->stamp, sizeof(now)) == 0 && meta_same(p, want, &st, &ignored);
+}
+
+static bool row_same(const struct artifact *want, const struct owned *old)
+{
+	return old && digest_eq(&old->digest, &want->digest) && old->flags == want->flags &&
+	       bookkeeping_same(want, old);
 }
 
 static int look(struct plan *p, const char *path, unsigned flags, struct seen *ret, struct err *err)
@@ -166,12 +191,6 @@ static bool owned_same(const struct artifact *want, const struct owned *old)
 	    !same_text(old->owner, want->owner) || !same_text(old->group, want->group))
 		return false;
 	return digest_eq(&want->digest, &old->digest);
-}
-
-static bool bookkeeping_same(const struct artifact *want, const struct owned *old)
-{
-	return strcmp(old->resource, want->resource) == 0 &&
-	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
 }
 
 /*
@@ -395,6 +414,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return dir_gone(p, old, err);
 	if ((want->flags & ARTIFACT_ONCE) && (old || made_for_another(p, want)))
 		return 0;
+	if (row_same(want, old) && dir_is_untouched(p, want, old))
+		return 0;
 	r = fs_stat(p->e->root, want->path, &st, err);
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
 		err_clear(err);
@@ -406,9 +427,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return err_set(err, ERR_CONFLICT,
 			       "%s is there and is not a folder; move it away first", want->path);
 	if (meta_same(p, want, &st, err)) {
-		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags ||
-		    !digest_eq(&old->digest, &want->digest))
-			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
+		plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already")->stamp =
+			stamp_of_dir(&st);
 		return 0;
 	}
 	if (err->code)
@@ -432,8 +452,12 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	const char *path = want ? want->path : old->path;
 	struct action *a;
 	char *target = NULL;
-	int r = fs_readlink(p->tmp, p->e->root, path, &target, err);
+	struct stat st;
+	int r;
 
+	if (want && row_same(want, old) && is_untouched(p, old))
+		return 0;
+	r = fs_readlink(p->tmp, p->e->root, path, &target, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
 		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
@@ -443,9 +467,11 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return foreign("entry", path, err);
 	if (want && strcmp(target, want->data) == 0) {
-		if (!old || !digest_eq(&old->digest, &want->digest))
-			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
-		return 0;
+		r = fs_stat(p->e->root, path, &st, err);
+		if (r >= 0)
+			plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp =
+				stamp_of(&st);
+		return r;
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("link", path, err);
@@ -587,6 +613,8 @@ static int row_value(struct plan *p, const char *path, char **ret, struct err *e
 	if (!open) {
 		open = mem_new(p->ctx, struct open_map);
 		r = map_open(p->ctx, p->e->root, file, 0, &open->map, err);
+		if (r >= 0)
+			r = map_hold(open->map, err);
 		if (r < 0 && r != -ERR_NOTFOUND)
 			return r;
 		err_clear(err);

@@ -36,8 +36,6 @@ static struct digest whole_digest(const struct artifact *a)
 
 	if (a->type == ARTIFACT_FILE)
 		return artifact_content_digest(a);
-	if (a->type == ARTIFACT_DIR)
-		return (struct digest){ { 0 } };
 	buf_printf(&b, "%d %u %o %s:%s %s %s %s %s %s ", (int)a->type, a->flags, (unsigned)a->mode,
 		   a->owner ? a->owner : "root", a->group ? a->group : "root",
 		   a->home ? a->home : "", a->shell ? a->shell : "", a->gecos ? a->gecos : "",

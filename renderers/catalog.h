@@ -61,7 +61,7 @@ struct artifact {
 	const char *home, *shell, *gecos, *hash;
 	/* BLOCK: the block is put after the first line that equals this, or at the end */
 	const char *anchor;
-	/* FILE: of its content, the serial left out; DIR: none; others: over everything above that
+	/* FILE: of its content, the serial left out; others: over everything above that
 	 * can differ. Set by catalog_add(). */
 	struct digest digest;
 };
