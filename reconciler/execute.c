@@ -411,6 +411,7 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.serial = a->serial,
 		.serial_at = (int64_t)a->art.serial_at,
 		.rev = p->rev,
+		.digest = a->art.digest,
 	};
 
 	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET) {
@@ -420,7 +421,6 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 
 		return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
 	}
-	o.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest;
 	return owned_put(p->e->db, &o, err);
 }
 
