@@ -175,6 +175,7 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 		return err_sys(err, "remove folder %s", a->art.path);
 	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
 		return err_sys(err, "remove folder %s", a->art.path);
+	act_prune(p, a->art.path);
 	return 0; /* one that is not empty stays: what is in it is not ours */
 }
 

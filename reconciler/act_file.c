@@ -152,7 +152,7 @@ static bool is_wanted(struct plan *p, const char *folder)
 }
 
 /* Folders of ours that have become empty go too, up to the one that is called novacpx. */
-static void prune_folders(struct plan *p, const char *path)
+void act_prune(struct plan *p, const char *path)
 {
 	char *folder = mem_str(p->ctx, path);
 	char *slash;
@@ -162,7 +162,8 @@ static void prune_folders(struct plan *p, const char *path)
 		const char *name;
 
 		*slash = '\0';
-		if (!strstr(folder, "/novacpx/"))
+		slash = strrchr(folder, '/');
+		if (!strstr(folder, "/novacpx/") && (!slash || strcmp(slash, "/novacpx") != 0))
 			return;
 		if (is_wanted(p, folder))
 			return;
@@ -187,7 +188,7 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync, st
 	if (a->op == ACTION_DELETE && a->art.type != ARTIFACT_BLOCK) {
 		if (fault_point("unlink") || (unlinkat(dir, name, 0) < 0 && errno != ENOENT))
 			return err_sys(err, "remove %s", a->art.path);
-		prune_folders(p, a->art.path);
+		act_prune(p, a->art.path);
 		return 0;
 	}
 	if (a->art.type == ARTIFACT_LINK)

@@ -354,41 +354,68 @@ static void run_purge(struct plan *p)
 		plan_find(p, "s", "trash", "server/trash", "Failed", "PurgeFailed", "%s", e.msg);
 }
 
-static void run_trash(struct plan *p)
+/* Into the trash; KEPT gets the accounts with data that could not be moved. */
+static void trash_data(struct plan *p, struct strmap *kept)
 {
-	bool users = false;
-	struct err e = ERR_INIT;
-	int r;
-
-	end_processes(p);
 	for (size_t i = 0; i < p->n; i++) {
 		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
 		const char *account;
 
 		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
 		    (a->art.flags & ARTIFACT_DATA))
 			act_trash_prune(p, a->art.path); /* an earlier run came that far */
-		if (a->stage != STAGE_TRASH || !is_live(a))
+		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type == ARTIFACT_USER)
 			continue;
-		err_clear(&e);
 		account = account_of(p, a);
-		r = a->art.type == ARTIFACT_USER ? identity_del(p->identities, a->art.path, &e)
-						 : act_trash(p, a, account, uid_of(p, account), &e);
-		users = users || a->art.type == ARTIFACT_USER;
+		if (act_trash(p, a, account, uid_of(p, account), &e) >= 0) {
+			a->is_done = true;
+			continue;
+		}
+		act_failed(p, a, &e);
+		*strmap_slot(kept, account) = p;
+	}
+}
+
+/* A user goes after its data: as long as some is there, its number must not be given away. */
+static bool drop_users(struct plan *p, const struct strmap *kept)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
+		int r;
+
+		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type != ARTIFACT_USER)
+			continue;
+		r = strmap_find(kept, a->art.path)
+			    ? err_set(&e, ERR_BUSY, "its data is not in the trash yet")
+			    : identity_del(p->identities, a->art.path, &e);
+		any = any || r >= 0;
 		if (r < 0)
 			act_failed(p, a, &e);
 		else
 			a->is_done = true;
 	}
-	if (!users)
+	return any;
+}
+
+static void run_trash(struct plan *p)
+{
+	struct strmap kept = STRMAP_ON(p->ctx);
+	struct err e = ERR_INIT;
+	int r;
+
+	end_processes(p);
+	trash_data(p, &kept);
+	if (!drop_users(p, &kept))
 		return;
-	err_clear(&e);
 	r = identity_write(p->identities, p->e->root, &e);
 	for (size_t i = 0; i < p->n && r < 0; i++) {
 		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
-		    is_live(&p->v[i])) {
+		    is_live(&p->v[i]))
 			act_failed(p, &p->v[i], &e);
-		}
 	}
 }
 

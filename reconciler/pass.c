@@ -446,47 +446,86 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 
 /* Guards */
 
-struct tally {
-	int64_t deleted[64];
-	char ns_zone[256]; /* that loses a name server of its own */
+/* What became of a resource between two revisions, whatever happened in between. */
+enum fate {
+	FATE_KNOWN = 1 << 0,
+	FATE_WAS = 1 << 1, /* it was there before */
+	FATE_GONE = 1 << 2,
 };
 
-static int tally_row(const struct change_row *row, void *arg, struct err *err)
+static int note_fate(const struct change_row *row, void *arg, struct err *err)
 {
-	struct tally *t = arg;
-	const struct kind *k = kind_find(row->kind);
+	struct strmap *fates = arg;
+	const char *name = mem_fmt(fates->ctx, "%s/%s", row->kind, row->key);
+	bool is_new = !strmap_find(fates, name);
+	void **slot = strmap_slot(fates, name);
+	uintptr_t fate = (uintptr_t)*slot;
 
 	(void)err;
-	if (!k || row->op != '-')
-		return 0;
-	if (k == &kind_record && row->scope &&
-	    strncmp(row->key, row->scope, strlen(row->scope)) == 0 &&
-	    strncmp(row->key + strlen(row->scope), "/@/NS/", 6) == 0)
-		(void)snprintf(t->ns_zone, sizeof(t->ns_zone), "%s", row->scope);
-	t->deleted[kind_index(k)]++;
+	if (is_new)
+		fate = row->op == '+' ? FATE_KNOWN : FATE_KNOWN | FATE_WAS;
+	fate = row->op == '-' ? fate | FATE_GONE : fate & ~(uintptr_t)FATE_GONE;
+	*slot = (void *)fate;
 	return 0;
+}
+
+static bool is_lost(const struct strmap_entry *fate)
+{
+	return (uintptr_t)fate->value == (FATE_KNOWN | FATE_WAS | FATE_GONE);
+}
+
+/* Resources of kind K that were there and are gone. */
+static int64_t count_gone(const struct strmap *fates, const struct kind *k)
+{
+	size_t len = strlen(k->name);
+	int64_t n = 0;
+
+	for (size_t i = 0; i < fates->n; i++) {
+		const char *name = fates->entries[i].key;
+
+		n += is_lost(&fates->entries[i]) && strncmp(name, k->name, len) == 0 &&
+		     name[len] == '/';
+	}
+	return n;
+}
+
+/* One that loses a name server of its own: "record/ZONE/@/NS/…". */
+static const char *zone_without_server(const struct strmap *fates)
+{
+	for (size_t i = 0; i < fates->n; i++) {
+		const char *name = fates->entries[i].key;
+		const char *zone = strchr(name, '/') + 1;
+		size_t len = strcspn(zone, "/");
+
+		if (is_lost(&fates->entries[i]) && strncmp(name, "record/", 7) == 0 &&
+		    strncmp(zone + len, "/@/NS/", 6) == 0)
+			return mem_strn(fates->ctx, zone, len);
+	}
+	return NULL;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
 {
-	struct tally t = { .ns_zone = "" };
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "guard");
+	struct strmap fates = STRMAP_ON(ctx);
+	const char *zone;
 	int64_t zones = 0;
 	int64_t applied = 0;
 	int r = cursor_get(p->e->db, "applied", &applied, err);
 
 	if (r >= 0)
-		r = store_changes(p->e->store, applied, p->rev, tally_row, &t, err);
-	if (r >= 0 && t.ns_zone[0])
-		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], t.ns_zone, &zones,
-				err);
+		r = store_changes(p->e->store, applied, p->rev, note_fate, &fates, err);
+	zone = r < 0 ? NULL : zone_without_server(&fates);
+	if (zone)
+		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], zone, &zones, err);
 	if (r >= 0 && zones)
 		return err_set(err, ERR_GUARD,
-			       "this would take a name server from the zone %s itself", t.ns_zone);
+			       "this would take a name server from the zone %s itself", zone);
 	KIND_FOREACH(k) {
-		int64_t gone = t.deleted[kind_index(k)];
+		int64_t gone = r < 0 ? 0 : count_gone(&fates, k);
 		int64_t left = 0;
 
-		if (r < 0 || gone == 0)
+		if (gone == 0)
 			continue;
 		r = store_count(p->e->store, k, NULL, NULL, &left, err);
 		if (r < 0)

@@ -634,8 +634,13 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return r;
 	exists = identity_find(p->identities, want ? want->path : old->path, &is);
-	if (!want) { /* a killed run may have left its group and shadow rows */
-		exists = exists || journal_has(p->e->db, ARTIFACT_USER, old->path);
+	if (!want) {
+		uint32_t gid;
+
+		/* the group goes last: while it is there, a deletion was cut short */
+		exists = exists || journal_has(p->e->db, ARTIFACT_USER, old->path) ||
+			 (identity_group_find(p->identities, old->path, &gid) &&
+			  (int64_t)gid == old->serial);
 		(void)plan_add(p, exists ? ACTION_DELETE : ACTION_FORGET, STAGE_TRASH, NULL, old,
 			       exists ? "no longer wanted" : "gone already");
 		p->v[p->n - 1].serial = old->serial;
