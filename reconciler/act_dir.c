@@ -243,7 +243,7 @@ static void prune_to(struct plan *p, const char *base, const char *origin)
 		if (strlen(folder) <= strlen(base))
 			return;
 		dir = fs_open_parent(p->e->root, folder, 0, &name, NULL);
-		if (dir < 0 || unlinkat(dir, name, AT_REMOVEDIR) < 0)
+		if (dir < 0 || (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT))
 			return;
 	}
 }
@@ -331,6 +331,7 @@ int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid
 		r = trash_one(p, a->art.path, account, uid, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
+		prune_to(p, trash_base(p, a->art.path), a->art.path);
 		return 0; /* its folder went into the trash before it */
 	}
 	return r;

@@ -351,30 +351,57 @@ static void run_purge(struct plan *p)
 		plan_find(p, "s", "trash", "server/trash", "Failed", "PurgeFailed", "%s", e.msg);
 }
 
-static void run_trash(struct plan *p)
+static void trash_data(struct plan *p)
 {
-	bool users = false;
-	struct err e = ERR_INIT;
-	int r;
-
-	end_processes(p);
 	for (size_t i = 0; i < p->n; i++) {
 		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
 		const char *account;
 
-		if (a->stage != STAGE_TRASH || !is_live(a))
+		if (a->stage != STAGE_TRASH || a->art.type == ARTIFACT_USER || !is_live(a))
 			continue;
-		err_clear(&e);
 		account = account_of(p, a);
-		r = a->art.type == ARTIFACT_USER ? identity_del(p->identities, a->art.path, &e)
-						 : act_trash(p, a, account, uid_of(p, account), &e);
-		users = users || a->art.type == ARTIFACT_USER;
-		if (r < 0)
+		if (act_trash(p, a, account, uid_of(p, account), &e) < 0)
 			act_failed(p, a, &e);
 		else
 			a->is_done = true;
 	}
-	if (!users)
+}
+
+/* Data that did not get into the trash still belongs to the number: then the user stays too. */
+static int is_without_data(struct plan *p, const char *user, struct err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->stage == STAGE_TRASH && a->art.type != ARTIFACT_USER && a->is_dropped &&
+		    strcmp(account_of(p, a), user) == 0)
+			return err_set(err, ERR_BUSY, "%s is not in the trash yet", a->art.path);
+	}
+	return 0;
+}
+
+static void remove_users(struct plan *p)
+{
+	struct err e = ERR_INIT;
+	bool any = false;
+	int r;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+
+		if (a->stage != STAGE_TRASH || a->art.type != ARTIFACT_USER || !is_live(a))
+			continue;
+		err_clear(&e);
+		r = is_without_data(p, a->art.path, &e);
+		if (r >= 0)
+			r = identity_del(p->identities, a->art.path, &e);
+		if (r < 0)
+			act_failed(p, a, &e);
+		else
+			any = a->is_done = true;
+	}
+	if (!any)
 		return;
 	err_clear(&e);
 	r = identity_write(p->identities, p->e->root, &e);
@@ -527,7 +554,9 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 		}
 		if (r >= 0) {
 			run_folders(p, STAGE_WITHDRAW);
-			run_trash(p);
+			end_processes(p);
+			trash_data(p);
+			remove_users(p);
 		}
 	}
 	if (r >= 0) {

@@ -347,6 +347,10 @@ static int dir_gone(struct plan *p, const struct owned *old, struct err *err)
 	struct stat st;
 	int r = fs_stat(p->e->root, old->path, &st, err);
 
+	if (r < 0 && old->flags & ARTIFACT_DATA && plan_is_pending(p, ARTIFACT_DIR, old->path)) {
+		err_clear(err); /* moved by a killed run, but not what was empty then around it */
+		r = 0;
+	}
 	if (r < 0 || (old->flags & (ARTIFACT_ONCE | ARTIFACT_DATA)) == ARTIFACT_ONCE) {
 		err_clear(err);
 		(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old,
