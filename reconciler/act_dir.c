@@ -248,6 +248,11 @@ static void prune_to(struct plan *p, const char *base, const char *origin)
 	}
 }
 
+void act_trash_prune(struct plan *p, const char *origin)
+{
+	prune_to(p, trash_base(p, origin), origin);
+}
+
 /* "3e-eve.test-eve-12": the path within BASE and the revision. */
 static const char *trash_entry(struct plan *p, const char *base, const char *origin)
 {
@@ -331,7 +336,6 @@ int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid
 		r = trash_one(p, a->art.path, account, uid, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
-		prune_to(p, trash_base(p, a->art.path), a->art.path);
 		return 0; /* its folder went into the trash before it */
 	}
 	return r;

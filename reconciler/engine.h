@@ -21,6 +21,7 @@ struct engine {
 	struct sql *db; /* engine.db */
 	struct history *history;
 	int lock;
+	const char *scratch; /* engine_open_dry: holds databases and history in memory; or NULL */
 	struct service_at at;
 	const struct verbs *verbs; /* verbs_real, but in scenarios */
 };
@@ -28,6 +29,12 @@ struct engine {
 /* Opens (and makes, below ROOT_PATH) databases and history. Closed with CTX. */
 int engine_open(const void *ctx, const char *root_path, struct engine **ret,
 		struct err *err) must_check;
+/*
+ * The same for a dry run. On a machine that has no databases yet they are made in memory and gone
+ * with CTX: looking at what would be done leaves nothing behind.
+ */
+int engine_open_dry(const void *ctx, const char *root_path, struct engine **ret,
+		    struct err *err) must_check;
 /* ERR_BUSY while another process converges this machine. */
 int engine_lock(struct engine *e, int wait_ms, struct err *err) must_check;
 void engine_unlock(struct engine *e);

@@ -1,6 +1,7 @@
 #include "reconciler/pass.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,8 @@ struct walk {
 	struct loader *l;
 	void *keep;             /* lives as long as the plan: what actions point to */
 	struct strmap troubled; /* scopes that have conditions */
+	bool retries_all;
+	struct strmap homes; /* accounts whose user and home are ours, or will be by this plan */
 };
 
 static int64_t int_setting(const struct view *v, const char *name)
@@ -139,6 +142,62 @@ static void hold_unverified(struct walk *w, const char *scope, const struct rend
 	w->p->n = actions_before;
 }
 
+static bool is_in_manifest(struct walk *w, enum artifact_type type, const char *path)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(w->keep, "owned");
+	struct err ignored = ERR_INIT;
+	struct owned *o;
+
+	return owned_get(tmp, w->e->db, type, path, &o, &ignored) >= 0;
+}
+
+static bool is_in_plan(const struct plan *p, size_t from, enum artifact_type type, const char *path)
+{
+	for (size_t i = from; i < p->n; i++) {
+		if (p->v[i].art.type == type && strcmp(p->v[i].art.path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* After the account's own renderer, whose actions begin at FROM. */
+static bool has_home(struct walk *w, const struct account *a, size_t from)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(w->keep, "home");
+	const char *home = account_home(tmp, a);
+
+	if (strmap_find(&w->homes, a->username))
+		return true;
+	if ((!is_in_plan(w->p, from, ARTIFACT_USER, a->username) &&
+	     !is_in_manifest(w, ARTIFACT_USER, a->username)) ||
+	    (!is_in_plan(w->p, from, ARTIFACT_DIR, home) && !is_in_manifest(w, ARTIFACT_DIR, home)))
+		return false;
+	*strmap_slot(&w->homes, mem_str(w->keep, a->username)) = w;
+	return true;
+}
+
+/*
+ * Nothing of an account may run as a system user, or lie in a home, that is somebody else's: then
+ * what its other renderers want waits, and what the first wanted besides goes too.
+ */
+static bool hold_homeless(struct walk *w, const char *scope, const struct renderer *r,
+			  const struct view *v, size_t from)
+{
+	if (!v || !v->account || scope[0] == 's' || has_home(w, v->account, from))
+		return false;
+	w->p->n = from;
+	if (r != &render_home)
+		plan_find(w->p, scope, r->name,
+			  mem_fmt(w->keep, "%s/%s", scope[0] == 'a' ? "account" : "domain",
+				  scope + 2),
+			  "Blocked", "NoHome",
+			  "waits until the system user and the home of account %s are its own",
+			  v->account->username);
+	if (w->p->n_findings) /* why it has none is among them */
+		w->p->findings[w->p->n_findings - 1].retry = true;
+	return true;
+}
+
 /* One scope: each renderer's catalog against its rows. SCOPE and everything else live on CTX. */
 static int one_scope(struct walk *w, const void *ctx, const char *scope, const struct view *v,
 		     uint32_t mask, const struct ptrs *rows, struct err *err)
@@ -163,11 +222,15 @@ static int one_scope(struct walk *w, const void *ctx, const char *scope, const s
 		       strcmp(((struct owned *)rows->v[n])->renderer, rend->name) == 0)
 			n++;
 		before = w->p->n;
+		if (rend != &render_home && hold_homeless(w, scope, rend, v, before))
+			continue;
 		if (rendered(w, scope, rend, v, &want))
 			r = plan_compare(w->p, scope, rend->name, &want,
 					 (struct owned **)rows->v + first, n - first, err);
 		if (r >= 0)
 			hold_unverified(w, scope, rend, v, before);
+		if (r >= 0 && rend == &render_home)
+			(void)hold_homeless(w, scope, rend, v, before);
 	}
 	return r;
 }
@@ -255,7 +318,7 @@ static int mark_due(const struct condition *c, void *arg, struct err *err)
 	struct dirty *d = ((void **)arg)[1];
 
 	(void)err;
-	if (c->next_try && c->next_try <= w->p->now && c->scope[0])
+	if (c->scope[0] && (w->retries_all || (c->next_try && c->next_try <= w->p->now)))
 		dirty_mark(d, c->scope, renderers_of_scope(c->scope));
 	return 0;
 }
@@ -284,8 +347,7 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 	struct dirty d = { .ctx = w->keep, .scopes = STRMAP_ON(w->keep) };
 	int r = 0;
 
-	if (opts->full ||
-	    w->p->pending.n) /* after a run that did not end everything is looked at */
+	if (opts->full)
 		d.everywhere = UINT32_MAX;
 	else
 		r = find_dirty(w, opts, &d, err);
@@ -301,18 +363,6 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 	return r;
 }
 
-static int note_pending(enum artifact_type type, const char *path, const char *temp,
-			const struct digest *post, void *arg, struct err *err)
-{
-	struct plan *p = arg;
-
-	(void)temp;
-	(void)post;
-	(void)err;
-	*strmap_slot(&p->pending, mem_fmt(p->ctx, "%d %s", (int)type, path)) = p;
-	return 0;
-}
-
 static int plan_free(struct plan *p)
 {
 	for (size_t i = 0; i < p->maps.n; i++) {
@@ -326,7 +376,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	      struct err *err)
 {
 	struct plan *p = mem_new(ctx, struct plan);
-	struct walk w = { .e = e, .p = p, .keep = p };
+	struct walk w = { .e = e, .p = p, .keep = p, .retries_all = opts->retry };
 	struct view server;
 	int r;
 
@@ -334,14 +384,12 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->pending.ctx = p->maps.ctx = p->folders.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->once.ctx = p->owed.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = store_head(e->store, &p->rev, err);
-	w.troubled.ctx = p;
+	w.troubled.ctx = w.homes.ctx = p;
 	if (r >= 0)
 		r = condition_each(e->db, NULL, note_troubled, &w, err);
-	if (r >= 0)
-		r = journal_each(e->db, note_pending, p, err);
 	if (r >= 0)
 		r = loader_new(p, e->store, &w.l, err);
 	if (r >= 0)
@@ -367,7 +415,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 
 struct tally {
 	int64_t deleted[64];
-	bool ns_gone;
+	char ns_zone[256]; /* that loses a name server of its own */
 };
 
 static int tally_row(const struct change_row *row, void *arg, struct err *err)
@@ -378,18 +426,29 @@ static int tally_row(const struct change_row *row, void *arg, struct err *err)
 	(void)err;
 	if (!k || row->op != '-')
 		return 0;
+	if (k == &kind_record && row->scope &&
+	    strncmp(row->key, row->scope, strlen(row->scope)) == 0 &&
+	    strncmp(row->key + strlen(row->scope), "/@/NS/", 6) == 0)
+		(void)snprintf(t->ns_zone, sizeof(t->ns_zone), "%s", row->scope);
 	t->deleted[kind_index(k)]++;
 	return 0;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
 {
-	struct tally t = { .ns_gone = false };
+	struct tally t = { .ns_zone = "" };
+	int64_t zones = 0;
 	int64_t applied = 0;
 	int r = cursor_get(p->e->db, "applied", &applied, err);
 
 	if (r >= 0)
 		r = store_changes(p->e->store, applied, p->rev, tally_row, &t, err);
+	if (r >= 0 && t.ns_zone[0])
+		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], t.ns_zone, &zones,
+				err);
+	if (r >= 0 && zones)
+		return err_set(err, ERR_GUARD,
+			       "this would take a name server from the zone %s itself", t.ns_zone);
 	KIND_FOREACH(k) {
 		int64_t gone = t.deleted[kind_index(k)];
 		int64_t left = 0;

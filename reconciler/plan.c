@@ -263,34 +263,6 @@ static int expand(struct plan *p, struct catalog *c, struct err *err)
 	return r;
 }
 
-/* Places of a run that did not end */
-
-bool plan_is_pending(const struct plan *p, enum artifact_type type, const char *path)
-{
-	return p->pending.n && strmap_find(&p->pending, mem_fmt(p->ctx, "%d %s", (int)type, path));
-}
-
-/* The file is as wanted, or gone, but its service may still run with what was before. */
-static void tell_service(struct plan *p, const struct artifact *want, const struct owned *old,
-			 size_t before)
-{
-	enum artifact_type type = want ? want->type : old->type;
-	struct action *a;
-
-	if ((type != ARTIFACT_FILE && type != ARTIFACT_BLOCK) ||
-	    !plan_is_pending(p, type, want ? want->path : old->path))
-		return;
-	if (p->n == before) { /* recorded already, by a run that was killed later */
-		if (!want || !old)
-			return;
-		a = plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "its service was not told");
-		a->stamp = old->stamp;
-		a->serial = old->serial;
-	}
-	a = &p->v[p->n - 1];
-	a->is_unloaded = a->op == ACTION_RECORD || a->op == ACTION_FORGET;
-}
-
 /* Comparing */
 
 static int compare_one(struct plan *p, const char *scope, const char *part,
@@ -304,15 +276,16 @@ static int compare_one(struct plan *p, const char *scope, const char *part,
 
 	r = providers[type].compare(p, want, old, &e);
 	if (r >= 0)
-		tell_service(p, want, old, before);
-	for (size_t i = before; i < p->n; i++) {
-		p->v[i].scope = scope;
-		p->v[i].renderer = part;
-	}
+		for (size_t i = before; i < p->n; i++) {
+			p->v[i].scope = scope;
+			p->v[i].renderer = part;
+		}
 	if (r >= 0)
 		return 0;
 	if (e.code == ERR_CONFLICT)
 		plan_find(p, scope, part, resource, "Blocked", "Foreign", "%s", e.msg);
+	else if (e.code == ERR_CHECK)
+		plan_find(p, scope, part, resource, "Drifted", "EditedOutside", "%s", e.msg);
 	else if (e.code == ERR_ABSENT)
 		plan_find(p, scope, part, resource, "Blocked", "Missing", "%s", e.msg);
 	else

@@ -51,9 +51,7 @@ struct action {
 	int64_t serial;
 	bool is_dropped; /* quarantined, or failed: not carried out */
 	bool is_done;
-	bool is_unloaded; /* RECORD, FORGET of a run that was killed: its service has yet to be told */
-	bool is_owed;     /* told, but the service did not take it: the journal keeps it */
-	char *temp;       /* FILE: where its content waits */
+	char *temp; /* FILE: where its content waits */
 };
 
 /* A condition the pass found. */
@@ -81,8 +79,9 @@ struct plan {
 	int64_t now;
 	struct identity_db *identities; /* as they will be; loaded when first asked for */
 	struct strmap maps;             /* map file → struct map, or NULL if there is none */
-	struct strmap pending;          /* places in the journal: of a run that did not end */
 	struct strmap folders;          /* names in the administrator's include folders */
+	struct strmap once;             /* places that this plan makes once for a first resource */
+	struct strmap owed;             /* what daemons are still to be told (owed.h) */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */
 	bool report_drift; /* drift_policy: report */
@@ -106,12 +105,6 @@ const char *action_op_name(enum action_op op);
 /* Numeric ids of names as they will be when identities are written. */
 int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err) must_check;
 int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err) must_check;
-
-/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
-bool plan_is_private(const char *path);
-
-/* Whether a run that did not end was about to change this place. */
-bool plan_is_pending(const struct plan *p, enum artifact_type type, const char *path);
 
 /* For providers: adds an action. */
 struct action *plan_add(struct plan *p, enum action_op op, enum stage stage,

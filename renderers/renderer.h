@@ -19,6 +19,7 @@ struct view {
 	enum scope_level level;
 	const char *name;              /* of the account or domain; "" for the server */
 	const struct account *account; /* owner; NULL for the server, or if it is gone */
+	const struct package *package; /* of the owner, in account views; NULL: none */
 	const struct domain *target;   /* what an alias leads to */
 	struct ptrs *res;              /* by kind_index(): resources of the scope, in key order */
 	const struct strmap *settings; /* name → value, where set */
@@ -34,6 +35,9 @@ struct renderer {
 /* All renderers. */
 extern const struct renderer *const renderers[];
 extern const size_t n_renderers;
+
+/* An account's user and home, without which nothing else of it can be; the first in the list. */
+extern const struct renderer render_home;
 
 const struct renderer *renderer_find(const char *name);
 bool renderer_reads(const struct renderer *r, const struct kind *k);
