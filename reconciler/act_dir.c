@@ -246,7 +246,7 @@ static void prune_to(struct plan *p, const char *base, const char *origin)
 		if (strlen(folder) <= strlen(base))
 			return;
 		dir = fs_open_parent(p->e->root, folder, 0, &name, NULL);
-		if (dir < 0 || unlinkat(dir, name, AT_REMOVEDIR) < 0)
+		if (dir < 0 || (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT))
 			return;
 	}
 }
