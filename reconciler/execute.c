@@ -354,6 +354,18 @@ static void run_purge(struct plan *p)
 		plan_find(p, "s", "trash", "server/trash", "Failed", "PurgeFailed", "%s", e.msg);
 }
 
+/* Empty folders above data that an earlier run moved before it was killed. */
+static void prune_gone(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
+		    (a->art.flags & ARTIFACT_DATA))
+			act_trash_prune(p, a->art.path);
+	}
+}
+
 /* Into the trash; KEPT gets the accounts with data that could not be moved. */
 static void trash_data(struct plan *p, struct strmap *kept)
 {
@@ -362,9 +374,6 @@ static void trash_data(struct plan *p, struct strmap *kept)
 		struct err e = ERR_INIT;
 		const char *account;
 
-		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
-		    (a->art.flags & ARTIFACT_DATA))
-			act_trash_prune(p, a->art.path); /* an earlier run came that far */
 		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type == ARTIFACT_USER)
 			continue;
 		account = account_of(p, a);
@@ -568,6 +577,7 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 		}
 	}
 	if (r >= 0) {
+		prune_gone(p);
 		run_purge(p);
 		r = record(p, x, err);
 	}
