@@ -16,7 +16,7 @@ B := build/$(VARIANT)$(if $(filter clang,$(CC)),-clang)
 WERROR ?= 1
 
 PKGS := talloc sqlite3 jansson libgit2 libsystemd yaml-0.1 libidn2 libcrypto lmdb libcrypt libcap-ng libseccomp zlib
-HAVE_PKGS := $(shell pkg-config --exists $(PKGS) cmocka 2>/dev/null && echo yes)
+HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS))

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -46,25 +47,28 @@ static int find_services(struct cli *c, struct services *ret, struct err *err)
 
 /* novacpxd: not in the sandbox' own root, for it works on the sandbox from outside */
 
+/* What its pid file says; 0: nothing. */
+static pid_t written_pid(int fd)
+{
+	char text[32] = "";
+	long pid = pread(fd, text, sizeof(text) - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+
+	return pid > 1 && pid <= INT_MAX ? (pid_t)pid : 0;
+}
+
 /* The process that holds the lock of its pid file; ERR_ABSENT: none does. */
 static int engine_pid(struct cli *c, pid_t *ret, struct err *err)
 {
 	cleanup_(fd_close) int fd = fs_open(c->e->root, DAEMON_PID, O_RDONLY, 0, 0, err);
-	char text[32] = "";
-	long pid;
+	pid_t pid = 0;
 
-	if (fd == -ERR_NOTFOUND)
-		return err_set(err, ERR_ABSENT, "novacpxd is not running");
-	if (fd < 0)
+	if (fd < 0 && fd != -ERR_NOTFOUND)
 		return fd;
-	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
+		pid = written_pid(fd);
+	if (!pid)
 		return err_set(err, ERR_ABSENT, "novacpxd is not running");
-	if (pread(fd, text, sizeof(text) - 1, 0) < 0)
-		return err_sys(err, "read " DAEMON_PID);
-	pid = strtol(text, NULL, 10);
-	if (pid < 2 || pid > INT_MAX)
-		return err_set(err, ERR_ABSENT, "novacpxd is just starting");
-	*ret = (pid_t)pid;
+	*ret = pid;
 	return 0;
 }
 
@@ -94,14 +98,29 @@ noreturn_ static void become_engine(const char *program, const char *root, int l
 	const char *const argv[] = { program, "--root", root, NULL };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	/* a session of its own, and not our child: it outlives us and the terminal */
-	if (setsid() < 0 || fork() != 0)
-		_exit(0);
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+	/* a session of its own: it outlives us and the terminal */
+	if (setsid() < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
 	    dup2(log, STDERR_FILENO) < 0)
 		_exit(126);
 	(void)execve(program, (char *const *)argv, (char *const *)proc_env);
 	_exit(127);
+}
+
+/* Waits until PID listens. Its lock is not tried meanwhile: that would be in its way. */
+static int wait_engine(struct cli *c, pid_t pid, struct err *err)
+{
+	for (int waited = 0; waited < ENGINE_MS; waited += NAP_MS) {
+		cleanup_(fd_close) int fd = fs_open(c->e->root, DAEMON_PID, O_RDONLY, 0, 0, NULL);
+
+		if (fd >= 0 && written_pid(fd) == pid && fs_exists(c->e->root, DAEMON_SOCKET))
+			return 0;
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			break;
+		(void)poll(NULL, 0, NAP_MS);
+	}
+	return err_set(err, ERR_ABSENT,
+		       "novacpxd did not start; its log is %s/var/log/novacpxd.log",
+		       c->e->root_path);
 }
 
 static int start_engine(struct cli *c, struct err *err)
@@ -110,6 +129,7 @@ static int start_engine(struct cli *c, struct err *err)
 	cleanup_(fd_close) int log = -1;
 	struct err e = ERR_INIT;
 	pid_t pid = 0;
+	int r;
 
 	if (engine_pid(c, &pid, &e) == 0) {
 		(void)printf("%-12s runs already (process %d)\n", "novacpxd", (int)pid);
@@ -128,17 +148,10 @@ static int start_engine(struct cli *c, struct err *err)
 		return err_sys(err, "start novacpxd");
 	if (pid == 0)
 		become_engine(program, c->e->root_path, log);
-	for (int waited = 0; waited < ENGINE_MS; waited += NAP_MS) {
-		err_clear(&e);
-		if (engine_pid(c, &pid, &e) == 0) {
-			(void)printf("%-12s started\n", "novacpxd");
-			return 0;
-		}
-		(void)poll(NULL, 0, NAP_MS);
-	}
-	return err_set(err, ERR_TIMEOUT,
-		       "novacpxd did not start; its log is %s/var/log/novacpxd.log",
-		       c->e->root_path);
+	r = wait_engine(c, pid, err);
+	if (r >= 0)
+		(void)printf("%-12s started\n", "novacpxd");
+	return r;
 }
 
 static int stop_engine(struct cli *c, struct err *err)

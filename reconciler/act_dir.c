@@ -35,6 +35,8 @@ static int make(struct plan *p, struct action *a, int dir, const char *name, str
 {
 	cleanup_(fd_close) int fd = -1;
 	struct stat st;
+	const char *temp;
+	bool made;
 	uid_t uid;
 	gid_t gid;
 	int r = plan_uid(p, a->art.owner, &uid, err);
@@ -47,15 +49,28 @@ static int make(struct plan *p, struct action *a, int dir, const char *name, str
 		r = fetch(p, a, dir, name, err);
 	if (r < 0 || a->art.type != ARTIFACT_DIR)
 		return r;
-	if (fault_point("mkdir") || (mkdirat(dir, name, 0700) < 0 && errno != EEXIST))
+	/* under another name until owner and mode are right: a folder is there whole or not at all */
+	temp = strrchr(act_temp_path(p->ctx, a->art.path), '/') + 1;
+	made = a->op == ACTION_CREATE && !a->art.source;
+	if (made && (fault_point("mkdir") || (mkdirat(dir, temp, 0700) < 0 && errno != EEXIST)))
 		return err_sys(err, "make folder %s", a->art.path);
-	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(dir, made ? temp : name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fault_point("open folder") || fd < 0)
-		return err_sys(err, "open folder %s", a->art.path);
-	if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "set owner and mode of %s", a->art.path);
-	a->stamp = stamp_of_dir(&st);
-	return 0;
+		r = err_sys(err, "open folder %s", a->art.path);
+	else if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0 || fstat(fd, &st) < 0)
+		r = err_sys(err, "set owner and mode of %s", a->art.path);
+	else
+		a->stamp = stamp_of_dir(&st);
+	if (r < 0 && made)
+		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	if (r >= 0 && made &&
+	    (fault_point("rename folder") ||
+	     renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
+		r = errno == EEXIST ? 0 : err_sys(err, "make folder %s", a->art.path);
+		a->stamp = (struct stamp){ 0 };		 /* of another one, then */
+		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	}
+	return r;
 }
 
 /*

@@ -140,6 +140,15 @@ static int activate_link(int dir, const char *name, struct action *a, struct err
 	return 0;
 }
 
+/* A folder in its own right, not one that was made on the way to a file. */
+static bool is_wanted(struct plan *p, const char *folder)
+{
+	struct err ignored = ERR_INIT;
+	struct owned *o;
+
+	return owned_get(p->ctx, p->e->db, ARTIFACT_DIR, folder, &o, &ignored) >= 0;
+}
+
 /* Folders of ours that have become empty go too, up to the one that is called novacpx. */
 static void prune_folders(struct plan *p, const char *path)
 {
@@ -152,6 +161,8 @@ static void prune_folders(struct plan *p, const char *path)
 
 		*slash = '\0';
 		if (!strstr(folder, "/novacpx/"))
+			return;
+		if (is_wanted(p, folder))
 			return;
 		dir = fs_open_parent(p->e->root, folder, 0, &name, NULL);
 		if (dir < 0 || unlinkat(dir, name, AT_REMOVEDIR) < 0)

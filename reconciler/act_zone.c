@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "reconciler/act.h"
+#include "reconciler/owed.h"
 #include "reconciler/rndc.h"
 
 enum {
@@ -114,10 +115,19 @@ static int change_zone(struct plan *p, struct rndc *r, const struct action *a, s
 	return e;
 }
 
+static bool is_owed_zone(const struct strmap_entry *entry)
+{
+	return entry->value && strncmp(entry->key, OWED_ZONE, strlen(OWED_ZONE)) == 0;
+}
+
 static bool any_work(const struct plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		if ((p->v[i].stage == STAGE_ZONE && is_live(&p->v[i])) || is_zone_file(&p->v[i]))
+			return true;
+	}
+	for (size_t i = 0; i < p->owed.n; i++) {
+		if (is_owed_zone(&p->owed.entries[i]))
 			return true;
 	}
 	return false;
@@ -130,10 +140,39 @@ static void all_failed(struct plan *p, const struct err *err)
 
 		if (a->stage == STAGE_ZONE && is_live(a))
 			act_failed(p, a, err);
-		else if (is_zone_file(a)) /* the file is right; named will read it when it starts */
+		else if (
+			is_zone_file(a) &&
+			!is_registered_now(
+				p,
+				zone_of(a))) /* the file is right; named will read it when it starts */
 			plan_find(p, a->scope, a->renderer, a->art.resource, "Progressing",
 				  "NotRunning", "%s", err->msg);
 	}
+	for (size_t i = 0; i < p->owed.n; i++) {
+		if (is_owed_zone(&p->owed.entries[i]))
+			p->owed.entries[i].value = NULL; /* likewise */
+	}
+}
+
+/* Makes the server read the zone's file again; A is what wrote it, or NULL when that is not known. */
+static void load_zone(struct plan *p, struct rndc *r, const char *zone, const struct action *a)
+{
+	const struct verbs *verbs = p->e->verbs;
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (is_registered_now(p, zone))
+		return;
+	rc = fault_point("zone reload") ? err_sys(&e, "load zone %s", zone)
+					: verbs->zone_reload(r, zone, &e);
+	if (rc >= 0 && a)
+		rc = served(verbs, r, a, &e);
+	if (rc >= 0 || (!a && rc == -ERR_NOTFOUND))
+		return;
+	*strmap_slot(&p->owed, mem_fmt(p->ctx, OWED_ZONE "%s", zone)) = p;
+	plan_find(p, a ? a->scope : "s", a ? a->renderer : "reload",
+		  mem_fmt(p->ctx, "zone/%s", zone), "Failed", "ReloadFailed", "bind: %s", e.msg);
+	p->findings[p->n_findings - 1].retry = true;
 }
 
 int act_zones(struct plan *p, struct err *err)
@@ -143,6 +182,7 @@ int act_zones(struct plan *p, struct err *err)
 			      .timeout_ms = 10000 };
 	const struct verbs *verbs = p->e->verbs;
 	struct rndc *r = NULL;
+	size_t n_owed = p->owed.n;
 	struct err e = ERR_INIT;
 
 	(void)err;
@@ -164,19 +204,17 @@ int act_zones(struct plan *p, struct err *err)
 		}
 	}
 	for (size_t i = 0; i < p->n; i++) {
-		struct action *a = &p->v[i];
-		int rc;
+		if (is_zone_file(&p->v[i]))
+			load_zone(p, r, zone_of(&p->v[i]), &p->v[i]);
+	}
+	for (size_t i = 0; i < n_owed; i++) {
+		struct strmap_entry *owed = &p->owed.entries[i];
+		const char *zone = owed->key + strlen(OWED_ZONE);
 
-		if (!is_zone_file(a) || is_registered_now(p, zone_of(a)))
+		if (!is_owed_zone(owed))
 			continue;
-		err_clear(&e);
-		rc = fault_point("zone reload") ? err_sys(&e, "load %s", a->art.path)
-						: verbs->zone_reload(r, zone_of(a), &e);
-		if (rc >= 0)
-			rc = served(verbs, r, a, &e);
-		if (rc < 0)
-			plan_find(p, a->scope, a->renderer, a->art.resource, "Failed",
-				  "ReloadFailed", "bind: %s", e.msg);
+		owed->value = NULL;
+		load_zone(p, r, zone, file_of(p, zone));
 	}
 	verbs->zones_close(&r);
 	return 0;

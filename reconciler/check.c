@@ -585,6 +585,26 @@ static void not_installed(struct check *c)
 	}
 }
 
+static const char *place_of(void *ctx, const struct action *a)
+{
+	return mem_fmt(ctx, "%s %s %s", a->scope, a->renderer, a->art.resource);
+}
+
+/* Where the new cannot come the old stays: a pool of another PHP version, say. */
+static void hold_withdrawals(struct plan *p, void *ctx)
+{
+	struct strmap held = STRMAP_ON(ctx);
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].is_dropped && p->v[i].op != ACTION_DELETE)
+			*strmap_slot(&held, place_of(ctx, &p->v[i])) = p;
+	}
+	for (size_t i = 0; held.n && i < p->n; i++) {
+		if (p->v[i].op == ACTION_DELETE && strmap_find(&held, place_of(ctx, &p->v[i])))
+			p->v[i].is_dropped = true;
+	}
+}
+
 int plan_check(struct plan *p, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "check");
@@ -616,5 +636,7 @@ int plan_check(struct plan *p, struct err *err)
 		if (r < 0)
 			(void)err_wrap(err, "check %s", c.svc->name);
 	}
+	if (r >= 0)
+		hold_withdrawals(p, ctx);
 	return r;
 }

@@ -26,6 +26,9 @@ static const char schema[] =
 	"time INTEGER NOT NULL, path TEXT NOT NULL, origin TEXT NOT NULL) STRICT;"
 	"CREATE TABLE cursor(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+static const char owed_schema[] =
+	"CREATE TABLE IF NOT EXISTS owed(what TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";
+
 static int version_of(struct sql *db, int64_t *ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
@@ -56,6 +59,8 @@ int enginedb_open(const void *ctx, const char *path, struct sql **ret, struct er
 		if (r >= 0)
 			r = sql_commit(db, err);
 	}
+	if (r >= 0)
+		r = sql_exec(db, owed_schema, err);
 	if (r >= 0 && version > ENGINEDB_VERSION)
 		r = err_set(err, ERR_CONFLICT, "%s was written by a newer NovaCPX (version %lld)",
 			    path, (long long)version);

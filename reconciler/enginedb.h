@@ -5,6 +5,7 @@
  *              stat of the file as we left it; the right to change or delete
  *   condition  resources that are not simply ready
  *   journal    places that are being changed right now
+ *   owed       what daemons are still to be told (owed.h)
  *   trash      data of what was terminated
  *   cursor     numbers: applied revision, exported revisions
  *

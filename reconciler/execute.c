@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "reconciler/act.h"
 #include "reconciler/archive.h"
+#include "reconciler/owed.h"
 #include "reconciler/trash.h"
 
 void act_failed(struct plan *p, struct action *a, const struct err *err)
@@ -34,38 +35,25 @@ static void told(struct execution *x, const char *what, size_t done, size_t tota
 
 /* Journal */
 
-static int record_action(struct plan *p, struct action *a, struct err *err);
-
-/*
- * What would pass for somebody else's if we were killed after making it stands in the manifest
- * before: the next pass then takes it as ours, whatever state it is in. Not what is made once:
- * that counts as made by its row.
- */
-static bool needs_claim(const struct action *a)
+/* Zones go by the control channel; rows of maps and users' passwords are read where they lie. */
+static bool is_loaded(const struct action *a)
 {
-	if (!is_live(a) || a->op != ACTION_CREATE || a->old || a->art.flags & ARTIFACT_ONCE)
-		return false;
-	switch (a->art.type) {
-	case ARTIFACT_USER:
-	case ARTIFACT_DIR: return true;
-	case ARTIFACT_FILE:
-	case ARTIFACT_LINK: return !plan_is_private(a->art.path);
-	case ARTIFACT_BLOCK:
-	case ARTIFACT_MAPROW:
-	case ARTIFACT_ZONE:
-	case ARTIFACT_COPYDIR: break;
-	}
-	return false;
+	return is_live(a) && a->art.service &&
+	       (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
+	       !(a->art.flags & ARTIFACT_SERIAL) &&
+	       !(a->art.flags & ARTIFACT_SECRET && strcmp(a->art.service, "dovecot") == 0);
 }
 
-static int claim(struct plan *p, const struct action *a, struct err *err)
+/* Written down before anything changes: after a crash nobody could tell. */
+static int owe(struct plan *p, const struct action *a, struct err *err)
 {
-	struct action claimed = *a;
-
-	claimed.art.digest = (struct digest){ .b = { 0 } };
-	claimed.art.data = NULL;
-	claimed.art.len = 0;
-	return record_action(p, &claimed, err);
+	if (is_loaded(a))
+		return owed_put(p->e->db, mem_fmt(p->ctx, OWED_RELOAD "%s", a->art.service), err);
+	if (is_live(a) && a->art.flags & ARTIFACT_SERIAL)
+		return owed_put(p->e->db,
+				mem_fmt(p->ctx, OWED_ZONE "%s", strchr(a->art.resource, '/') + 1),
+				err);
+	return 0;
 }
 
 static int write_journal(struct plan *p, struct err *err)
@@ -77,12 +65,13 @@ static int write_journal(struct plan *p, struct err *err)
 
 		if (is_live(a))
 			r = journal_put(p->e->db, a->art.type, a->art.path,
-					a->stage == STAGE_FILE && a->op != ACTION_DELETE
+					a->stage <= STAGE_FILE && a->stage != STAGE_IDENTITY &&
+							a->op != ACTION_DELETE
 						? act_temp_path(p->ctx, a->art.path)
 						: NULL,
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
-		if (r >= 0 && needs_claim(a))
-			r = claim(p, a, err);
+		if (r >= 0)
+			r = owe(p, a, err);
 	}
 	if (r >= 0)
 		r = archive_owe(p->e, err);
@@ -193,15 +182,10 @@ static bool needs_reload(const struct plan *p, const char *service)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct action *a = &p->v[i];
 
-		/* zones go by the control channel; rows of maps and users' passwords are read where they lie */
-		if (a->is_done && is_live(a) && a->art.service &&
-		    strcmp(a->art.service, service) == 0 &&
-		    (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
-		    !(a->art.flags & ARTIFACT_SERIAL) &&
-		    !(a->art.flags & ARTIFACT_SECRET && strcmp(service, "dovecot") == 0))
+		if (a->is_done && is_loaded(a) && strcmp(a->art.service, service) == 0)
 			return true;
 	}
-	return false;
+	return strmap_find(&p->owed, mem_fmt(p->ctx, OWED_RELOAD "%s", service)) != NULL;
 }
 
 /* The machine's files of SERVICE as they were before this plan. */
@@ -259,6 +243,12 @@ static void reload_failed(struct plan *p, struct execution *x, const char *name,
 	x->wants_whole = !p->is_whole;
 }
 
+static void settle(struct plan *p, const char *what)
+{
+	if (strmap_find(&p->owed, what))
+		*strmap_slot(&p->owed, what) = NULL;
+}
+
 static void reload_services(struct plan *p, struct execution *x)
 {
 	struct strmap names = STRMAP_ON(p->ctx);
@@ -266,6 +256,10 @@ static void reload_services(struct plan *p, struct execution *x)
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->v[i].art.service)
 			(void)strmap_slot(&names, p->v[i].art.service);
+	}
+	for (size_t i = 0; i < p->owed.n; i++) {
+		if (strncmp(p->owed.entries[i].key, OWED_RELOAD, strlen(OWED_RELOAD)) == 0)
+			(void)strmap_slot(&names, p->owed.entries[i].key + strlen(OWED_RELOAD));
 	}
 	for (size_t i = 0; i < names.n; i++) {
 		const char *name = names.entries[i].key;
@@ -288,6 +282,8 @@ static void reload_services(struct plan *p, struct execution *x)
 				  name);
 		else if (r < 0)
 			reload_failed(p, x, name, &e);
+		if (r >= 0 || r == -ERR_ABSENT)
+			settle(p, mem_fmt(p->ctx, OWED_RELOAD "%s", name));
 	}
 }
 
@@ -405,13 +401,15 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 	return owned_put(p->e->db, &o, err);
 }
 
-/* What was not made is not ours either. Quarantined actions were never claimed, which is as well. */
-static int unclaim(struct plan *p, const struct action *a, struct err *err)
+/* One that is tried again for any reason is tried again as a whole. */
+static bool is_retried(const struct plan *p, const struct finding *f)
 {
-	struct action tried = *a;
-
-	tried.is_dropped = false;
-	return needs_claim(&tried) ? owned_del(p->e->db, a->art.type, a->art.path, err) : 0;
+	for (const struct finding *g = f; g < p->findings + p->n_findings; g++) {
+		if (g->retry && strcmp(f->part, g->part) == 0 &&
+		    strcmp(f->resource, g->resource) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* A resource keeps the first that was found of each part: what follows is mostly its consequence. */
@@ -438,15 +436,28 @@ static int record_findings(struct plan *p, struct err *err)
 				       .scope = f->scope,
 				       .rev = p->rev,
 				       .since = p->now,
-				       .next_try = f->retry ? p->now : 0 };
+				       .next_try = is_retried(p, f) ? p->now : 0 };
 		void **seen = strmap_slot(&told, mem_fmt(p->ctx, "%s %s", f->part, f->resource));
 
-		if (*seen)
-			continue;
+		if (!*seen)
+			r = condition_put(p->e->db, &c, err);
 		*seen = p;
-		r = condition_put(p->e->db, &c, err);
 	}
 	return r < 0 ? r : condition_sweep(p->e->db, err);
+}
+
+/* A user that failed may be half made; the row says whose the half is. */
+static int clear_journal(struct plan *p, struct err *err)
+{
+	int r = journal_clear(p->e->db, err);
+
+	for (size_t i = 0; i < p->n && r >= 0; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->is_dropped && a->art.type == ARTIFACT_USER && a->op == ACTION_CREATE)
+			r = journal_put(p->e->db, a->art.type, a->art.path, NULL, NULL, err);
+	}
+	return r;
 }
 
 static int record(struct plan *p, struct execution *x, struct err *err)
@@ -458,7 +469,6 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 
 		if (a->is_dropped) {
 			x->failed++;
-			r = unclaim(p, a, err);
 			continue;
 		}
 		x->done += is_live(a);
@@ -467,7 +477,9 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 	if (r >= 0)
 		r = record_findings(p, err);
 	if (r >= 0)
-		r = journal_clear(p->e->db, err);
+		r = clear_journal(p, err);
+	if (r >= 0)
+		r = owed_replace(p->e->db, &p->owed, err);
 	if (r >= 0)
 		r = cursor_set(p->e->db, "applied", p->rev, err);
 	if (r >= 0)
@@ -480,9 +492,9 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 int plan_execute(struct plan *p, struct execution *x, struct err *err)
 {
 	struct err ignored = ERR_INIT;
-	int r = 0;
+	int r = owed_load(p->e->db, &p->owed, err);
 
-	if (plan_changes(p)) {
+	if (r >= 0 && (p->owed.n || plan_changes(p))) {
 		r = archive_found(p, err); /* first: a hand edit is never lost */
 		if (r >= 0)
 			r = write_journal(p, err);

@@ -68,6 +68,7 @@ struct walk {
 	struct loader *l;
 	void *keep;             /* lives as long as the plan: what actions point to */
 	struct strmap troubled; /* scopes that have conditions */
+	struct strmap homes;    /* accounts whose user and home are ours, or will be by this plan */
 };
 
 static int64_t int_setting(const struct view *v, const char *name)
@@ -139,6 +140,62 @@ static void hold_unverified(struct walk *w, const char *scope, const struct rend
 	w->p->n = actions_before;
 }
 
+static bool is_in_manifest(struct walk *w, enum artifact_type type, const char *path)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(w->keep, "owned");
+	struct err ignored = ERR_INIT;
+	struct owned *o;
+
+	return owned_get(tmp, w->e->db, type, path, &o, &ignored) >= 0;
+}
+
+static bool is_in_plan(const struct plan *p, size_t from, enum artifact_type type, const char *path)
+{
+	for (size_t i = from; i < p->n; i++) {
+		if (p->v[i].art.type == type && strcmp(p->v[i].art.path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* After the account's own renderer, whose actions begin at FROM. */
+static bool has_home(struct walk *w, const struct account *a, size_t from)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(w->keep, "home");
+	const char *home = account_home(tmp, a);
+
+	if (strmap_find(&w->homes, a->username))
+		return true;
+	if ((!is_in_plan(w->p, from, ARTIFACT_USER, a->username) &&
+	     !is_in_manifest(w, ARTIFACT_USER, a->username)) ||
+	    (!is_in_plan(w->p, from, ARTIFACT_DIR, home) && !is_in_manifest(w, ARTIFACT_DIR, home)))
+		return false;
+	*strmap_slot(&w->homes, mem_str(w->keep, a->username)) = w;
+	return true;
+}
+
+/*
+ * Nothing of an account may run as a system user, or lie in a home, that is somebody else's: then
+ * what its other renderers want waits, and what the first wanted besides goes too.
+ */
+static bool hold_homeless(struct walk *w, const char *scope, const struct renderer *r,
+			  const struct view *v, size_t from)
+{
+	if (!v || !v->account || scope[0] == 's' || has_home(w, v->account, from))
+		return false;
+	w->p->n = from;
+	if (r != &render_home)
+		plan_find(w->p, scope, r->name,
+			  mem_fmt(w->keep, "%s/%s", scope[0] == 'a' ? "account" : "domain",
+				  scope + 2),
+			  "Blocked", "NoHome",
+			  "waits until the system user and the home of account %s are its own",
+			  v->account->username);
+	if (w->p->n_findings) /* why it has none is among them */
+		w->p->findings[w->p->n_findings - 1].retry = true;
+	return true;
+}
+
 /* One scope: each renderer's catalog against its rows. SCOPE and everything else live on CTX. */
 static int one_scope(struct walk *w, const void *ctx, const char *scope, const struct view *v,
 		     uint32_t mask, const struct ptrs *rows, struct err *err)
@@ -163,11 +220,15 @@ static int one_scope(struct walk *w, const void *ctx, const char *scope, const s
 		       strcmp(((struct owned *)rows->v[n])->renderer, rend->name) == 0)
 			n++;
 		before = w->p->n;
+		if (rend != &render_home && hold_homeless(w, scope, rend, v, before))
+			continue;
 		if (rendered(w, scope, rend, v, &want))
 			r = plan_compare(w->p, scope, rend->name, &want,
 					 (struct owned **)rows->v + first, n - first, err);
 		if (r >= 0)
 			hold_unverified(w, scope, rend, v, before);
+		if (r >= 0 && rend == &render_home)
+			(void)hold_homeless(w, scope, rend, v, before);
 	}
 	return r;
 }
@@ -364,7 +425,8 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p->names.ctx = w.troubled.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->names.ctx = p->owed.ctx = p;
+	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = look_around_once(&w, opts, err);
 	if (r >= 0) {

@@ -317,6 +317,8 @@ static int compare_one(struct plan *p, const char *scope, const char *part,
 		return 0;
 	if (e.code == ERR_CONFLICT)
 		plan_find(p, scope, part, resource, "Blocked", "Foreign", "%s", e.msg);
+	else if (e.code == ERR_CHECK)
+		plan_find(p, scope, part, resource, "Drifted", "EditedOutside", "%s", e.msg);
 	else if (e.code == ERR_ABSENT)
 		plan_find(p, scope, part, resource, "Blocked", "Missing", "%s", e.msg);
 	else

@@ -87,6 +87,7 @@ struct plan {
 	struct strmap names;            /* numbers of system users and groups asked for alone */
 	struct strmap maps;             /* map file → struct open_map */
 	struct strmap folders;          /* names in the administrator's include folders */
+	struct strmap owed;             /* what daemons are still to be told (owed.h) */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */
 	bool report_drift; /* drift_policy: report */
@@ -110,9 +111,6 @@ const char *action_op_name(enum action_op op);
 /* Numeric ids of names as they will be when identities are written. */
 int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err) must_check;
 int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err) must_check;
-
-/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
-bool plan_is_private(const char *path);
 
 /* For providers: adds an action. */
 struct action *plan_add(struct plan *p, enum action_op op, enum stage stage,

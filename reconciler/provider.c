@@ -22,7 +22,8 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a ? a : "root", b ? b : "root") == 0;
 }
 
-bool plan_is_private(const char *path)
+/* Folders that are ours alone: what lies there without being in the manifest was lost from it. */
+static bool is_private(const char *path)
 {
 	return strstr(path, "/novacpx") != NULL;
 }
@@ -30,7 +31,7 @@ bool plan_is_private(const char *path)
 /* What lies there without a row of the manifest is ours: an interrupted run made it, or it was lost. */
 static bool is_ours(struct plan *p, const struct artifact *want)
 {
-	return plan_is_private(want->path) || journal_has(p->e->db, want->type, want->path);
+	return is_private(want->path) || journal_has(p->e->db, want->type, want->path);
 }
 
 static int foreign(const char *what, const char *path, struct err *err)
@@ -98,7 +99,9 @@ static void give_serial(struct plan *p, struct action *a, const struct seen *see
 	char text[SERIAL_LEN + 1];
 	char *data;
 
-	a->serial = MAX(known + 1, known ? 0 : first_serial(p->now));
+	a->serial = known ? known + 1 : first_serial(p->now);
+	if (a->serial > UINT32_MAX)
+		a->serial = 1; /* 32 bits; a step over the end is growth too */
 	data = mem_dup(p->ctx, a->art.data, a->art.len);
 	(void)snprintf(text, sizeof(text), "%-10" PRId64, a->serial);
 	memcpy(data + a->art.serial_at, text, SERIAL_LEN);
@@ -240,6 +243,26 @@ static int in_trash(struct plan *p, const struct artifact *want, const char **re
 	return r < 0 ? r : 0;
 }
 
+/* Whether WANT is what was applied last, so that a difference is nobody's wish. */
+static bool is_unasked(const struct artifact *want, const struct owned *old)
+{
+	if (!old)
+		return false;
+	return want->type == ARTIFACT_FILE ? owned_same(want, old)
+					   : digest_eq(&old->digest, &want->digest);
+}
+
+/* ERR_CHECK when drift is only to be told; 0 when it is to be healed. */
+static int reported(const struct plan *p, const struct artifact *want, const struct owned *old,
+		    const char *what, struct err *err)
+{
+	if (!p->report_drift || !want || !is_unasked(want, old))
+		return 0;
+	return err_set(err, ERR_CHECK,
+		       "%s %s %s; nobody asked for that, and drift_policy is report",
+		       artifact_type_name(want->type), want->path, what);
+}
+
 /* Two domains may share a document root: who came first made it, and that is enough. */
 static bool made_for_another(struct plan *p, const struct artifact *want)
 {
@@ -330,6 +353,9 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	if (want->flags & ARTIFACT_ONCE)
 		return compare_once(p, want, old, &seen);
 	if (!seen.exists) {
+		r = reported(p, want, old, "is missing", err);
+		if (r < 0)
+			return r;
 		put_file(p, ACTION_CREATE, want, old, &seen, old ? "missing" : "new");
 		p->v[p->n - 1].is_drift = old != NULL;
 		return 0;
@@ -359,14 +385,14 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	if (old)
 		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
 	is_drift = !old || !digest_eq(&live, &old->digest);
-	if (is_drift && old && p->report_drift && owned_same(want, old))
-		return err_set(err, ERR_CHECK,
-			       "%s was edited outside NovaCPX; drift_policy is report", want->path);
+	r = reported(p, want, old, is_drift ? "was edited" : "has another owner or mode", err);
+	if (r < 0)
+		return r;
 	put_file(p, ACTION_UPDATE, want, old, &seen,
 		 is_drift                    ? "edited outside"
 		 : digest_eq(&live, &wanted) ? "owner or mode"
 					     : "changed");
-	p->v[p->n - 1].is_drift = is_drift;
+	p->v[p->n - 1].is_drift = is_drift || owned_same(want, old);
 	return 0;
 }
 
@@ -419,7 +445,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	r = fs_stat(p->e->root, want->path, &st, err);
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
 		err_clear(err);
-		return dir_missing(p, want, old, err);
+		r = reported(p, want, old, "is missing", err);
+		return r < 0 ? r : dir_missing(p, want, old, err);
 	}
 	if (r < 0)
 		return r;
@@ -439,8 +466,11 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("folder", want->path, err);
+	r = reported(p, want, old, "has another owner or mode", err);
+	if (r < 0)
+		return r;
 	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
-		old != NULL;
+		is_unasked(want, old);
 	return 0;
 }
 
@@ -452,16 +482,30 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	const char *path = want ? want->path : old->path;
 	struct action *a;
 	char *target = NULL;
+	bool once = ((want ? want->flags : old->flags) & ARTIFACT_ONCE) != 0;
 	struct stat st;
 	int r;
 
+	if (old && once) { /* what became of it since is the tenant's business */
+		if (!want)
+			(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old,
+				       "no longer ours");
+		return 0;
+	}
 	if (want && row_same(want, old) && is_untouched(p, old))
 		return 0;
 	r = fs_readlink(p->tmp, p->e->root, path, &target, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
+		r = reported(p, want, old, "is missing", err);
+		if (r < 0)
+			return r;
 		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
 			       want ? (old ? "missing" : "new") : "gone already");
+		return 0;
+	}
+	if (r >= 0 && want && once) {
+		(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
 	if (r < 0)
@@ -475,6 +519,9 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("link", path, err);
+	r = reported(p, want, old, "leads elsewhere", err);
+	if (r < 0)
+		return r;
 	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
 		     want ? "changed" : "no longer wanted");
 	mem_steal(p->ctx, target);
@@ -497,6 +544,16 @@ static bool taken_uid(uint32_t id, void *arg)
 	return sql_step(st, &ignored) != 0; /* data in the trash still belongs to that number */
 }
 
+/* Writing passwd and group was cut short between the two: the group has the number already. */
+static bool is_half_made(struct plan *p, const char *name, uint32_t *ret)
+{
+	struct identity other;
+
+	return journal_has(p->e->db, ARTIFACT_USER, name) &&
+	       identity_group_find(p->identities, name, ret) && (int64_t)*ret >= p->uid_min &&
+	       (int64_t)*ret <= p->uid_max && !identity_find_uid(p->identities, *ret, &other);
+}
+
 /* The number the user has, had (in the trash), or gets. */
 static int user_number(struct plan *p, const struct artifact *want, const struct owned *old,
 		       uint32_t *ret, struct err *err)
@@ -509,6 +566,8 @@ static int user_number(struct plan *p, const struct artifact *want, const struct
 		*ret = (uint32_t)old->serial;
 		return 0;
 	}
+	if (is_half_made(p, want->path, ret))
+		return 0;
 	r = sql_get(
 		p->e->db,
 		"SELECT uid, time FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
@@ -530,6 +589,18 @@ static int user_number(struct plan *p, const struct artifact *want, const struct
 			       " (settings uid_min, uid_max)",
 			       p->uid_min, p->uid_max);
 	return 0;
+}
+
+/*
+ * A user of ours that engine.db, which can be lost, does not know: our mark, which a user cannot
+ * give himself, our home, a number we give.
+ */
+static bool is_lost_user(const struct plan *p, const struct identity *is,
+			 const struct artifact *want)
+{
+	return want->gecos && want->gecos[0] && same_text(is->gecos, want->gecos) &&
+	       same_text(is->home, want->home) && (int64_t)is->uid >= p->uid_min &&
+	       (int64_t)is->uid <= p->uid_max && is->gid == is->uid;
 }
 
 static bool user_same(const struct identity *is, const struct identity *want)
@@ -560,7 +631,8 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 		p->v[p->n - 1].serial = old->serial;
 		return 0;
 	}
-	if (exists && !old && !journal_has(p->e->db, ARTIFACT_USER, want->path))
+	if (exists && !old && !is_lost_user(p, &is, want) &&
+	    !journal_has(p->e->db, ARTIFACT_USER, want->path))
 		return err_set(err, ERR_CONFLICT,
 			       "system user \"%s\" is there already and was not made by NovaCPX",
 			       want->path);
@@ -571,7 +643,7 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 				.hash = want->hash,
 				.locked = (want->flags & ARTIFACT_LOCKED) != 0,
 				.today = p->now / 86400 };
-	id.uid = is.uid; /* one that an interrupted run made keeps its number */
+	id.uid = is.uid; /* one that an interrupted run made, or that was lost, keeps its number */
 	r = exists && !old ? 0 : user_number(p, want, old, &id.uid, err);
 	if (r < 0)
 		return r;
@@ -582,15 +654,17 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 				->serial = id.uid;
 		return 0;
 	}
-	r = identity_put(p->identities, &id, err); /* in memory: what follows can name the user */
+	r = reported(p, want, old, exists ? "was edited" : "is missing", err);
+	if (r >= 0)
+		r = identity_put(p->identities, &id,
+				 err); /* in memory: what follows can name the user */
 	if (r < 0)
 		return r;
-	a = plan_add(
-		p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
-		exists ? (digest_eq(&old->digest, &want->digest) ? "edited outside" : "changed")
-		: old  ? "missing"
-		       : "new");
-	a->is_drift = old && digest_eq(&old->digest, &want->digest);
+	a = plan_add(p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
+		     exists ? (is_unasked(want, old) ? "edited outside" : "changed")
+		     : old  ? "missing"
+			    : "new");
+	a->is_drift = is_unasked(want, old);
 	a->serial = id.uid;
 	return 0;
 }
@@ -648,6 +722,9 @@ static int compare_row(struct plan *p, const struct artifact *want, const struct
 		(void)plan_add(p, ACTION_FORGET, STAGE_MAP, NULL, old, "gone already");
 		return 0;
 	}
+	r = reported(p, want, old, value ? "was edited" : "is missing", err);
+	if (r < 0)
+		return r;
 	a = plan_add(p,
 		     !want   ? ACTION_DELETE
 		     : value ? ACTION_UPDATE
@@ -715,6 +792,9 @@ static int compare_block(struct plan *p, const struct artifact *want, const stru
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
+	r = reported(p, want, old, "was edited", err);
+	if (r < 0)
+		return r;
 	a = plan_add(p, want ? (old ? ACTION_UPDATE : ACTION_CREATE) : ACTION_DELETE, STAGE_FILE,
 		     want, old, want ? (old ? "changed" : "new") : "no longer wanted");
 	a->art.mode = seen.st.st_mode & 07777;

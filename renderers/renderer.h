@@ -35,6 +35,9 @@ struct renderer {
 extern const struct renderer *const renderers[];
 extern const size_t n_renderers;
 
+/* An account's user and home, without which nothing else of it can be; the first in the list. */
+extern const struct renderer render_home;
+
 const struct renderer *renderer_find(const char *name);
 bool renderer_reads(const struct renderer *r, const struct kind *k);
 

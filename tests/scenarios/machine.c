@@ -115,8 +115,7 @@ void tree_copy(const char *from, const char *to)
 		const char *b = mem_fmt(ctx, "%s/%s", to, entry->d_name);
 		struct stat child;
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    strcmp(entry->d_name, "history.git") == 0)
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (lstat(a, &child) < 0)
 			broken_sys("look at %s", a);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/digest.h"
-#include "base/fault.h"
 #include "base/fs.h"
 #include "machine.h"
 #include "recording.h"
@@ -347,8 +346,6 @@ static int zone_add(struct rndc *r, const char *zone, const char *config, struct
 	const char *file = strchr(strstr(config, "file"), '"') + 1;
 
 	event(n->ctx, n->root, "zone add", zone);
-	if (fault_point("zone add"))
-		return err_set(err, ERR_CHECK, "zone %s: refused", zone);
 	if (zone_line(n, zone, known(n->ctx, n->root, "zones")))
 		return err_set(err, ERR_CONFLICT, "zone %s is there already", zone);
 	return load(n, zone, mem_strn(n->ctx, file, strcspn(file, "\"")), err);
@@ -359,8 +356,6 @@ static int zone_del(struct rndc *r, const char *zone, struct err *err)
 	struct names *n = (struct names *)r;
 
 	event(n->ctx, n->root, "zone del", zone);
-	if (fault_point("zone del"))
-		return err_set(err, ERR_CHECK, "zone %s: refused", zone);
 	if (!zone_line(n, zone, known(n->ctx, n->root, "zones")))
 		return err_set(err, ERR_NOTFOUND, "no zone %s", zone);
 	zone_put(n, zone, NULL);
@@ -374,8 +369,6 @@ static int zone_reload(struct rndc *r, const char *zone, struct err *err)
 	const char *file;
 
 	event(n->ctx, n->root, "zone reload", zone);
-	if (fault_point("zone reload"))
-		return err_set(err, ERR_CHECK, "zone %s: refused", zone);
 	if (!line)
 		return err_set(err, ERR_NOTFOUND, "no zone %s", zone);
 	file = strchr(line, '/');

@@ -159,7 +159,7 @@ struct scene {
 	size_t last;            /* that step */
 	const char *listing;    /* of the end, whole */
 	const char *fault;      /* NULL: none */
-	int64_t count;          /* points of failure of the last step */
+	int64_t head;           /* newest revision before it */
 };
 
 static const char *in_work(const struct scene *sc, const char *name)
@@ -167,14 +167,22 @@ static const char *in_work(const struct scene *sc, const char *name)
 	return mem_fmt(sc->s->ctx, "%s/%s", sc->work, name);
 }
 
-static void listing_to(const void *ctx, const char *root, enum listing how, const char *path)
+static void listing_to(struct engine *e, enum listing how, const char *path)
 {
-	struct buf out = BUF_ON(ctx);
-	struct engine *e = machine_open(ctx, root);
+	struct buf out = BUF_ON(e);
 
 	machine_list(e, how, &out);
-	(void)talloc_free(e);
 	write_file(path, buf_str(&out));
+}
+
+static int64_t head_of(struct engine *e)
+{
+	struct err err = ERR_INIT;
+	int64_t head = -1;
+
+	if (store_head(e->store, &head, &err) < 0)
+		broken("%s", err.msg);
+	return head;
 }
 
 static void run_before(const void *ctx, void *arg)
@@ -185,12 +193,15 @@ static void run_before(const void *ctx, void *arg)
 	for (size_t i = 0; i < sc->last; i++)
 		(void)step_run(&sc->steps, i, sc->live, &out);
 	write_file(in_work(sc, "plan"), buf_str(&out));
+	write_file(in_work(sc, "head"),
+		   mem_fmt(ctx, "%" PRId64, head_of(machine_open(ctx, sc->live))));
 }
 
 static void run_last(const void *ctx, void *arg)
 {
 	struct scene *sc = arg;
 	struct buf out = BUF_ON(ctx);
+	struct engine *e;
 
 	if (setenv("NOVACPX_FAULT_COUNT", in_work(sc, "count"), 1) < 0)
 		broken_sys("setenv");
@@ -200,8 +211,9 @@ static void run_last(const void *ctx, void *arg)
 			broken_sys("unsetenv");
 	}
 	write_file(in_work(sc, "plan.last"), buf_str(&out));
-	listing_to(ctx, sc->live, LIST_BRIEF, in_work(sc, "brief"));
-	listing_to(ctx, sc->live, LIST_WHOLE, in_work(sc, "whole"));
+	e = machine_open(ctx, sc->live);
+	listing_to(e, LIST_BRIEF, in_work(sc, "brief"));
+	listing_to(e, LIST_WHOLE, in_work(sc, "whole"));
 }
 
 /* After everything: an incremental and a full pass find nothing, and a further one records nothing. */
@@ -233,36 +245,24 @@ static void run_fault(const void *ctx, void *arg)
 	(void)step_run(&sc->steps, sc->last, sc->live, NULL);
 }
 
-static int64_t head_of(const void *ctx, const char *root)
-{
-	struct engine *e = machine_open(ctx, root);
-	struct err err = ERR_INIT;
-	int64_t head = -1;
-
-	if (store_head(e->store, &head, &err) < 0)
-		broken("%s", err.msg);
-	(void)talloc_free(e);
-	return head;
-}
-
 /* Running again: the step itself when it did not even become a revision; then a pass. */
 static void run_again(const void *ctx, void *arg)
 {
 	struct scene *sc = arg;
 	struct buf out = BUF_ON(ctx);
 	struct err err = ERR_INIT;
-	struct engine *e;
+	struct engine *e = machine_open(ctx, sc->live);
 
-	if (head_of(ctx, sc->live) == head_of(ctx, sc->before))
+	if (head_of(e) == sc->head) {
+		(void)talloc_free(e);
 		(void)step_run(&sc->steps, sc->last, sc->live, NULL);
-	e = machine_open(ctx, sc->live);
+		e = machine_open(ctx, sc->live);
+	}
 	clock_set(LATER);
 	if (machine_pass(e, false, NULL, &err) < 0)
 		buf_printf(&out, "the pass after it failed: %s\n", err.msg);
-
-	(void)talloc_free(e);
 	write_file(in_work(sc, "left"), buf_str(&out));
-	listing_to(ctx, sc->live, LIST_WHOLE, in_work(sc, "whole"));
+	listing_to(e, LIST_WHOLE, in_work(sc, "whole"));
 }
 
 /* Comparing */
@@ -407,6 +407,7 @@ static void play_faults(struct scene *sc)
 	int failed = 0;
 
 	sc->listing = read_file(sc->s->ctx, in_work(sc, "whole"));
+	sc->head = strtoll(read_file(sc->s->ctx, in_work(sc, "head")), NULL, 10);
 	for (int64_t i = 1; i <= n && failed < SHOWN_FAILURES; i++) {
 		for (size_t k = 0; k < ARRAY_LEN(faults); k++) {
 			if ((i + (int64_t)k) % sc->s->every)
@@ -458,7 +459,7 @@ static void make_brief(const void *ctx, void *arg)
 {
 	const char *root = arg;
 
-	listing_to(ctx, root, LIST_BRIEF, mem_fmt(ctx, "%s.brief", root));
+	listing_to(machine_open(ctx, root), LIST_BRIEF, mem_fmt(ctx, "%s.brief", root));
 }
 
 static void need_start(struct suite *s, const char *name)
@@ -604,6 +605,8 @@ int main(int argc, char **argv)
 	char work[] = "/dev/shm/novacpx-scenarios-XXXXXX";
 	char *folder = realpath("tests/scenarios", NULL);
 	struct ptrs names;
+	struct history *warm; /* the git library, loaded once for all children */
+	struct err err = ERR_INIT;
 	struct job *jobs;
 	size_t n = 0;
 	bool ok;
@@ -616,6 +619,8 @@ int main(int argc, char **argv)
 		broken_sys("run it in the project's folder");
 	s.folder = folder;
 	s.work = work;
+	if (history_open(s.ctx, mem_fmt(s.ctx, "%s/warm.git", work), 0, &warm, &ok, &err) < 0)
+		broken("%s", err.msg);
 	names = find_scenes(&s, argv + 1);
 	jobs = mem_zero(s.ctx, sizeof(*jobs) * (names.n + RANDOM_SEEDS));
 	need_start(&s, "bare");
