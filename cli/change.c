@@ -53,11 +53,24 @@ static void summary(struct cli *c, const struct plan *p, const struct execution 
 			     rev, x->done, x->failed, x->reloads, x->reloads == 1 ? "" : "s");
 }
 
-static int count_not_ready(const struct condition *row, void *arg, struct err *err)
+/* What the plan told already is not told twice. */
+struct telling {
+	struct cli *c;
+	const struct plan *p;
+	size_t n_told; /* findings of the plan that were shown with it */
+};
+
+static int tell_not_ready(const struct condition *row, void *arg, struct err *err)
 {
-	struct cli *c = arg;
+	const struct telling *t = arg;
+	const struct cli *c = t->c;
 
 	(void)err;
+	for (size_t i = 0; i < t->n_told; i++) {
+		if (strcmp(t->p->findings[i].resource, row->resource) == 0 &&
+		    strcmp(t->p->findings[i].message, row->message) == 0)
+			return 0;
+	}
 	if (!c->json)
 		(void)printf("%s! %s: %s (%s)%s\n    %s\n", cli_colour(c, "\033[31m"),
 			     row->resource, row->type, row->reason, cli_colour(c, "\033[0m"),
@@ -67,6 +80,7 @@ static int count_not_ready(const struct condition *row, void *arg, struct err *e
 
 static int carry_out(struct cli *c, struct plan *p, struct err *err)
 {
+	struct telling telling = { .c = c, .p = p, .n_told = p->n_findings };
 	const struct pass_opts whole = { .full = true, .whole = true };
 	struct execution x = { .progress = show_progress };
 	struct execution again = { .progress = show_progress };
@@ -86,7 +100,7 @@ static int carry_out(struct cli *c, struct plan *p, struct err *err)
 		x.reloads += again.reloads;
 	}
 	if (r >= 0)
-		r = condition_each(c->e->db, NULL, count_not_ready, c, err);
+		r = condition_each(c->e->db, NULL, tell_not_ready, &telling, err);
 	if (r >= 0)
 		r = condition_count(c->e->db, &conditions, err);
 	if (r < 0)
@@ -120,7 +134,7 @@ static int attempt(struct cli *c, struct intent *i, const char *approved, char *
 		   struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "change");
-	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0 };
+	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0, .retry = i->retry };
 	struct problems problems = { .ctx = ctx };
 	struct revision rev = { .time = engine_now(),
 				.actor = actor(),
@@ -181,7 +195,7 @@ int change_run(struct cli *c, struct intent *i, struct err *err)
 
 	if (r >= 0)
 		r = engine_lock(c->e, LOCK_WAIT_MS, err);
-	if (r >= 0)
+	if (r >= 0 && !c->dry)
 		r = execute_recover(c->e, err);
 	if (r < 0)
 		return r;

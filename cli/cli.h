@@ -40,6 +40,7 @@ struct cli {
 	void *ctx;
 	const char *root_path;
 	bool json, colour;
+	bool dry; /* nothing may change, not even a database be made */
 	struct engine *e;
 	unsigned given; /* options on the command line */
 	const char *files[32];
@@ -93,6 +94,7 @@ struct intent {
 	void (*problems)(struct cli *c, struct intent *i, const struct problems *problems);
 	const char *message;
 	bool dry;
+	bool retry; /* what is not ready is tried again, too */
 	void *arg;
 };
 

@@ -146,7 +146,7 @@ int cmd_apply(struct cli *c, struct err *err)
 
 int cmd_pass(struct cli *c, struct err *err)
 {
-	struct intent i = { .source = "pass", .apply = nothing_apply };
+	struct intent i = { .source = "pass", .apply = nothing_apply, .retry = true };
 
 	c->given |= OPT_YES | OPT_NO_DIFF;
 	return change_run(c, &i, err);

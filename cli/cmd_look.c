@@ -1,9 +1,11 @@
 /* Commands that only look. */
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "cli/cli.h"
@@ -12,7 +14,8 @@
 
 int cli_open(struct cli *c, struct err *err)
 {
-	return c->e ? 0 : engine_open(c->ctx, c->root_path, &c->e, err);
+	return c->e ? 0
+		    : (c->dry ? engine_open_dry : engine_open)(c->ctx, c->root_path, &c->e, err);
 }
 
 int cli_resource(struct cli *c, const char *name, const struct kind **ret_kind,
@@ -322,6 +325,8 @@ int cmd_export(struct cli *c, struct err *err)
 	o.node_key = key;
 	o.store = c->e->store;
 	if (c->output) {
+		if (mkdir(c->output, 0700) < 0 && errno != EEXIST)
+			return err_sys(err, "make folder %s", c->output);
 		root = fs_root_open(c->output, err);
 		return root < 0 ? root : export_tree(&o, write_file, &root, err);
 	}

@@ -31,7 +31,8 @@ const struct command commands[] = {
 	{ "apply", "", 0, 0, OPT_FILE | OPT_PRUNE | OPT_FULL | CHANGING, cmd_apply,
 	  "Makes what the state files say the wanted state, shows the plan, asks, and carries it out." },
 	{ "pass", "", 0, 0, OPT_FULL | OPT_DRY_RUN | OPT_FORCE | OPT_NO_DIFF, cmd_pass,
-	  "Compares the machine with the wanted state and mends what differs." },
+	  "Carries out what is wanted and not done yet, and tries again what is not ready; with --full, compares "
+	  "the whole machine with the wanted state and mends what differs." },
 	{ "status", "[KIND/NAME]", 0, 1, 0, cmd_status,
 	  "Shows what is applied, and every resource that is not ready and why." },
 	{ "drift", "", 0, 0, OPT_EXIT_CODE | OPT_NO_DIFF, cmd_drift,

@@ -151,6 +151,7 @@ int main(int argc, char **argv)
 	c.colour = isatty(STDOUT_FILENO) &&
 		   !getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread */
 	r = parse(&c, argc, argv, &cmd, &err);
+	c.dry = (c.given & OPT_DRY_RUN) || (cmd && cmd->run == cmd_plan);
 	if (r >= 0)
 		r = cmd->run(&c, &err);
 	if (r < 0)

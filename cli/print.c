@@ -45,23 +45,55 @@ static bool is_live(const struct action *a)
 	return !a->is_dropped && a->op != ACTION_RECORD && a->op != ACTION_FORGET;
 }
 
+static bool has_text(const struct action *a)
+{
+	return a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK;
+}
+
+/* The unified diff of a text that may be seen; nothing for all else. */
+static int put_diff(struct buf *out, const struct action *a)
+{
+	const char *after =
+		a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE ? NULL : a->art.data;
+
+	if (!has_text(a) || a->art.flags & ARTIFACT_SECRET)
+		return 0;
+	return text_diff(out, a->before ? a->art.path : "/dev/null", a->before ? a->before : "",
+			 a->before_len, after ? a->art.path : "/dev/null", after ? after : "",
+			 after ? a->art.len : 0);
+}
+
+/* What a line of its own says of things without a text. */
+static void show_detail(const struct action *a)
+{
+	const struct artifact *art = &a->art;
+	bool usual = art->mode == 0644 && !strcmp(art->owner ? art->owner : "root", "root") &&
+		     !strcmp(art->group ? art->group : "root", "root");
+
+	if (a->before && (art->type == ARTIFACT_MAPROW || art->type == ARTIFACT_LINK))
+		(void)printf("      was %s\n", a->before);
+	if (a->op == ACTION_DELETE)
+		return;
+	if (art->type == ARTIFACT_MAPROW || art->type == ARTIFACT_LINK)
+		(void)printf("      is  %s\n", art->data);
+	else if (art->type == ARTIFACT_USER)
+		(void)printf("      uid %" PRId64 ", home %s, shell %s%s\n", a->serial, art->home,
+			     art->shell, art->flags & ARTIFACT_LOCKED ? ", locked" : "");
+	else if (art->type == ARTIFACT_DIR || (art->type == ARTIFACT_FILE && !usual))
+		(void)printf("      mode %04o, of %s:%s\n", (unsigned)art->mode,
+			     art->owner ? art->owner : "root", art->group ? art->group : "root");
+}
+
 /* What changes inside: a diff for texts that may be seen, one line for the rest. */
 static void show_text(struct cli *c, const struct action *a)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "diff");
 	struct buf out = BUF_ON(ctx);
-	const char *after =
-		a->op == ACTION_DELETE && a->art.type == ARTIFACT_FILE ? NULL : a->art.data;
 
-	if (a->art.type != ARTIFACT_FILE && a->art.type != ARTIFACT_BLOCK)
-		return;
-	if (a->art.flags & ARTIFACT_SECRET) {
+	show_detail(a);
+	if (has_text(a) && a->art.flags & ARTIFACT_SECRET)
 		(void)printf("      %s(secret content is not shown)%s\n", DIM(c), RESET(c));
-		return;
-	}
-	if (text_diff(&out, a->before ? a->art.path : "/dev/null", a->before ? a->before : "",
-		      a->before_len, after ? a->art.path : "/dev/null", after ? after : "",
-		      after ? a->art.len : 0) < 0)
+	if (put_diff(&out, a) < 0)
 		return;
 	for (const char *line = buf_str(&out); *line;) {
 		size_t len = strcspn(line, "\n");
@@ -72,11 +104,51 @@ static void show_text(struct cli *c, const struct action *a)
 	}
 }
 
+/* What will be there, of which PLAN's reader can see for himself that it came so. */
+static void put_result(json_t *row, const struct action *a, const char *diff)
+{
+	const struct artifact *art = &a->art;
+	char hex[DIGEST_HEX_LEN + 1];
+	struct digest d;
+
+	if (*diff)
+		(void)json_object_set_new(row, "diff", json_string(diff));
+	if (a->op == ACTION_DELETE && art->type != ARTIFACT_BLOCK)
+		return;
+	if (art->type == ARTIFACT_MAPROW || art->type == ARTIFACT_LINK ||
+	    art->type == ARTIFACT_ZONE)
+		(void)json_object_set_new(row, "value", json_string(art->data));
+	if (art->type == ARTIFACT_FILE || art->type == ARTIFACT_DIR)
+		(void)json_object_update_new(row,
+					     json_pack("{s:o, s:s, s:s}", "mode",
+						       json_sprintf("%04o", (unsigned)art->mode),
+						       "owner", art->owner ? art->owner : "root",
+						       "group", art->group ? art->group : "root"));
+	if (art->type == ARTIFACT_USER)
+		(void)json_object_update_new(row, json_pack("{s:I, s:s, s:s}", "uid",
+							    (json_int_t)a->serial, "home",
+							    art->home, "shell", art->shell));
+	if ((art->type == ARTIFACT_FILE || art->type == ARTIFACT_BLOCK) &&
+	    !(art->flags & ARTIFACT_SECRET)) {
+		d = digest_of(art->data ? art->data : "", art->len);
+		digest_hex(&d, hex);
+		(void)json_object_set_new(row, "sha256", json_string(hex));
+	}
+}
+
 static json_t *action_json(const struct action *a)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "op", action_op_name(a->op), "type",
-			 artifact_type_name(a->art.type), "path", a->art.path, "resource",
-			 a->art.resource, "reason", a->reason, "drift", a->is_drift);
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "diff");
+	struct buf diff = BUF_ON(ctx);
+	json_t *row =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "op", action_op_name(a->op), "type",
+			  artifact_type_name(a->art.type), "path", a->art.path, "resource",
+			  a->art.resource, "reason", a->reason, "drift", a->is_drift);
+
+	if (put_diff(&diff, a) < 0)
+		buf_clear(&diff);
+	put_result(row, a, buf_str(&diff));
+	return row;
 }
 
 static void plan_json(struct cli *c, const struct plan *p)

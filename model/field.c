@@ -139,7 +139,9 @@ const char *field_allowed(const void *ctx, const struct field *f)
 		for (size_t i = 0; f->choices[i]; i++)
 			buf_printf(&b, "%s%s", i ? ", " : "", f->choices[i]);
 		return buf_str(&b);
-	case FIELD_REF: return mem_fmt(ctx, "the name of a %s", f->ref->name);
+	case FIELD_REF:
+		return mem_fmt(ctx, "the name of %s %s",
+			       strchr("aeiou", f->ref->name[0]) ? "an" : "a", f->ref->name);
 	case FIELD_LIST: return "a list of texts";
 	case FIELD_STRING:
 	case FIELD_SECRET: return "a text";

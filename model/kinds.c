@@ -95,7 +95,9 @@ static const struct field package_fields[] = {
 	STRING_ROW(package, php_version, .canon = canon_php_version,
 		   .doc = "PHP version for accounts that name none."),
 	BOOL_ROW(package, ssl_enabled, .dflt = "true", .doc = "Whether certificates may be had."),
-	BOOL_ROW(package, is_default, .doc = "Taken when an account names none."),
+	BOOL_ROW(
+		package, is_default,
+		.doc = "The one that callers offer first; an account that names none has no limits."),
 };
 
 const struct kind kind_package = {
@@ -165,8 +167,9 @@ static const struct field account_fields[] = {
 	CHOICE_ROW(account, status, .choices = states, .dflt = "active", .impact = IMPACT_RESTART,
 		   .doc = "suspended: site, mail, FTP, cron and logins are off; nothing is lost."),
 	STRING_ROW(account, suspend_reason, .canon = canon_text, .doc = "Why it is suspended."),
-	STRING_ROW(account, php_version, .canon = canon_php_version, .impact = IMPACT_RESTART,
-		   .doc = "PHP version; unset: that of the setting default_php."),
+	STRING_ROW(
+		account, php_version, .canon = canon_php_version, .impact = IMPACT_RESTART,
+		.doc = "PHP version; unset: that of the package, else of the setting default_php."),
 	CHOICE_ROW(account, shell, .choices = shells, .dflt = "/usr/sbin/nologin",
 		   .doc = "Login shell."),
 	STRING_ROW(account, home, .canon = canon_docroot, .flags = FIELD_FIXED,

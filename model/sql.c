@@ -68,6 +68,8 @@ int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret
 	oflags |= SQLITE_OPEN_NOMUTEX; /* a connection is one thread's */
 	if (flags & SQL_CREATE)
 		oflags |= SQLITE_OPEN_CREATE;
+	/* nothing of ours lies in /var/tmp for a while: refused, and of no use, once SQLite runs */
+	(void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
 	if (sqlite3_open_v2(path, &db->handle, oflags, NULL) != SQLITE_OK) {
 		r = err_set(err, ERR_SYSTEM, "open database %s: %s", path,
 			    db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
@@ -87,7 +89,10 @@ int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret
 				     err);
 	}
 	if (r >= 0)
-		r = sql_exec(db, "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192", err);
+		r = sql_exec(
+			db,
+			"PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY",
+			err);
 	if (r < 0) {
 		(void)err_wrap(err, "open database %s", path);
 		(void)talloc_free(db);

@@ -11,32 +11,72 @@
 #include "base/fs.h"
 #include "reconciler/act.h"
 
+/* Whether NAME is LOG as logrotate renames it: LOG.1, LOG.2.gz, LOG-20260101. */
+static bool is_rotated(const char *name, const char *log)
+{
+	size_t len = strlen(log);
+
+	return strncmp(name, log, len) == 0 && (name[len] == '.' || name[len] == '-') &&
+	       name[len + 1] >= '0' && name[len + 1] <= '9';
+}
+
 /* Data comes back from where act_trash() put it. */
-static int fetch(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+static int fetch_one(struct plan *p, const char *source, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int from = -1;
 	cleanup_(sql_done) struct stmt *st = NULL;
 	const char *from_name;
 	int r;
 
-	from = fs_open_parent(p->e->root, a->art.source, 0, &from_name, err);
+	from = fs_open_parent(p->e->root, source, 0, &from_name, err);
 	if (from < 0)
 		return from;
 	if (fault_point("fetch") || renameat2(from, from_name, dir, name, RENAME_NOREPLACE) < 0)
-		return err_sys(err, "bring %s back from the trash", a->art.path);
+		return err_sys(err, "bring %s back from the trash", source);
 	r = sql_get(p->e->db, "DELETE FROM trash WHERE path=?", &st, err);
 	if (r < 0)
 		return r;
-	sql_bind_text(st, 1, a->art.source);
+	sql_bind_text(st, 1, source);
 	return sql_run(st, err);
+}
+
+/* Rotated logs that went with the one in A->art.source. */
+static int fetch_rotated(struct plan *p, const struct action *a, int dir, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct ptrs from = { .n = 0 };
+	struct ptrs to = { .n = 0 };
+	int r = sql_get(
+		p->e->db,
+		"SELECT path, origin FROM trash WHERE rev=(SELECT rev FROM trash WHERE path=?)",
+		&st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, a->art.source);
+	while ((r = sql_step(st, err)) > 0) {
+		if (!is_rotated(sql_text(st, 1), a->art.path))
+			continue;
+		ptrs_add(p->ctx, &from, mem_str(p->ctx, sql_text(st, 0)));
+		ptrs_add(p->ctx, &to, mem_str(p->ctx, strrchr(sql_text(st, 1), '/') + 1));
+	}
+	for (size_t i = 0; i < from.n && r >= 0; i++)
+		r = fetch_one(p, from.v[i], dir, to.v[i], err);
+	return r;
+}
+
+static int fetch(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+{
+	int r = a->art.type == ARTIFACT_FILE ? fetch_rotated(p, a, dir, err) : 0;
+
+	return r < 0 ? r : fetch_one(p, a->art.source, dir, name, err);
 }
 
 static int make(struct plan *p, struct action *a, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int fd = -1;
+	const char *temp = NULL;
 	struct stat st;
-	const char *temp;
-	bool made;
 	uid_t uid;
 	gid_t gid;
 	int r = plan_uid(p, a->art.owner, &uid, err);
@@ -49,28 +89,27 @@ static int make(struct plan *p, struct action *a, int dir, const char *name, str
 		r = fetch(p, a, dir, name, err);
 	if (r < 0 || a->art.type != ARTIFACT_DIR)
 		return r;
-	/* under another name until owner and mode are right: a folder is there whole or not at all */
-	temp = strrchr(act_temp_path(p->ctx, a->art.path), '/') + 1;
-	made = a->op == ACTION_CREATE && !a->art.source;
-	if (made && (fault_point("mkdir") || (mkdirat(dir, temp, 0700) < 0 && errno != EEXIST)))
-		return err_sys(err, "make folder %s", a->art.path);
-	fd = openat(dir, made ? temp : name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fault_point("open folder") || fd < 0)
-		r = err_sys(err, "open folder %s", a->art.path);
-	else if (fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0 || fstat(fd, &st) < 0)
-		r = err_sys(err, "set owner and mode of %s", a->art.path);
-	else
-		a->stamp = stamp_of_dir(&st);
-	if (r < 0 && made)
-		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
-	if (r >= 0 && made &&
-	    (fault_point("rename folder") ||
-	     renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
-		r = errno == EEXIST ? 0 : err_sys(err, "make folder %s", a->art.path);
-		a->stamp = (struct stamp){ 0 };		 /* of another one, then */
-		(void)unlinkat(dir, temp, AT_REMOVEDIR); /* the first error is the one to tell */
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) { /* it gets its name when it is finished */
+		temp = strrchr(act_temp_path(p->ctx, mem_fmt(p->ctx, "/%s", name)), '/') + 1;
+		if (fault_point("mkdir") || (mkdirat(dir, temp, 0700) < 0 && errno != EEXIST))
+			return err_sys(err, "make folder %s", a->art.path);
+		fd = openat(dir, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	}
-	return r;
+	if (fd < 0)
+		return err_sys(err, "open folder %s", a->art.path);
+	if (fault_point("chown") || fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0 ||
+	    fstat(fd, &st) < 0 ||
+	    (temp && renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
+		r = err_sys(err, "set owner and mode of %s", a->art.path);
+
+		if (temp)
+			(void)unlinkat(dir, temp,
+				       AT_REMOVEDIR); /* the first error is the one to tell */
+		return r;
+	}
+	a->stamp = stamp_of_dir(&st);
+	return 0;
 }
 
 /*
@@ -161,17 +200,80 @@ static int note_trash(struct plan *p, const char *name, const char *account, int
 	return sql_run(st, err);
 }
 
-/* The trash lies beside the data, on the same file system, so moving is one rename whatever its size. */
+/* A folder that goes into the trash itself, later in this plan. */
+static bool is_going(const struct plan *p, const char *folder)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->stage == STAGE_TRASH && a->art.type == ARTIFACT_DIR &&
+		    strcmp(a->art.path, folder) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The trash lies on the data's own file system, so moving is one rename whatever its size: in the
+ * nearest folder above that stays ours (mail lies some levels deep), else beside it.
+ */
+static const char *trash_base(struct plan *p, const char *origin)
+{
+	const char *parent = mem_strn(p->ctx, origin, (size_t)(strrchr(origin, '/') - origin));
+	const char *base = parent;
+	struct owned *o;
+	struct err ignored = ERR_INIT;
+
+	while (*base) {
+		if (owned_get(p->ctx, p->e->db, ARTIFACT_DIR, base, &o, &ignored) >= 0 &&
+		    !is_going(p, base))
+			return base;
+		base = mem_strn(p->ctx, base, (size_t)(strrchr(base, '/') - base));
+	}
+	return parent;
+}
+
+/* Folders between BASE and what was taken out go when nothing is left in them. */
+static void prune_to(struct plan *p, const char *base, const char *origin)
+{
+	char *folder = mem_str(p->ctx, origin);
+
+	for (;;) {
+		cleanup_(fd_close) int dir = -1;
+		const char *name;
+
+		*strrchr(folder, '/') = '\0';
+		if (strlen(folder) <= strlen(base))
+			return;
+		dir = fs_open_parent(p->e->root, folder, 0, &name, NULL);
+		if (dir < 0 || unlinkat(dir, name, AT_REMOVEDIR) < 0)
+			return;
+	}
+}
+
+void act_trash_prune(struct plan *p, const char *origin)
+{
+	prune_to(p, trash_base(p, origin), origin);
+}
+
+/* "3e-eve.test-eve-12": the path within BASE and the revision. */
+static const char *trash_entry(struct plan *p, const char *base, const char *origin)
+{
+	char *entry = mem_fmt(p->ctx, "%s-%" PRId64, origin + strlen(base) + 1, p->rev);
+
+	for (char *c = entry; *c; c++)
+		*c = *c == '/' ? '-' : *c;
+	return entry;
+}
+
 static int trash_one(struct plan *p, const char *origin, const char *account, int64_t uid,
 		     struct err *err)
 {
 	cleanup_(fd_close) int from = -1;
 	cleanup_(fd_close) int to = -1;
-	const char *slash = strrchr(origin, '/');
-	const char *base = mem_strn(p->ctx, origin, (size_t)(slash - origin));
+	const char *base = trash_base(p, origin);
 	const char *folder = mem_fmt(p->ctx, "%s/.novacpx-trash", base);
-	const char *entry = mem_fmt(p->ctx, "%s-%" PRId64, slash + 1, p->rev);
-	const char *path = mem_fmt(p->ctx, "%s/%s", folder, entry);
+	const char *path = mem_fmt(p->ctx, "%s/%s", folder, trash_entry(p, base, origin));
 	const char *name;
 	const char *to_name;
 	int r;
@@ -195,16 +297,8 @@ static int trash_one(struct plan *p, const char *origin, const char *account, in
 	if (fault_point("trash") || renameat(from, name, to, to_name) < 0)
 		return err_sys(err, "move %s to the trash", origin);
 	(void)fault_point("trashed");
+	prune_to(p, base, origin);
 	return 0;
-}
-
-/* Whether NAME is LOG as logrotate renames it: LOG.1, LOG.2.gz, LOG-20260101. */
-static bool is_rotated(const char *name, const char *log)
-{
-	size_t len = strlen(log);
-
-	return strncmp(name, log, len) == 0 && (name[len] == '.' || name[len] == '-') &&
-	       name[len + 1] >= '0' && name[len + 1] <= '9';
 }
 
 static int trash_rotated(struct plan *p, const char *log, const char *account, int64_t uid,

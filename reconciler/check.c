@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "base/proc.h"
+#include "reconciler/check_pool.h"
 #include "reconciler/checkns.h"
 #include "reconciler/service.h"
 
@@ -416,6 +417,34 @@ static const struct action *culprit(struct check *c, const char *out, const char
 }
 
 /* Words that a person can use: without the stage and the first program name. */
+static void put_replaced(struct buf *out, const char *text, const char *what, const char *instead)
+{
+	size_t len = strlen(what);
+	const char *at;
+
+	for (; (at = strstr(text, what)); text = at + len) {
+		buf_put(out, text, (size_t)(at - text));
+		buf_puts(out, instead);
+	}
+	buf_puts(out, text);
+}
+
+/* The words with the administrator's own files in the place of our copies of them. */
+static const char *known_words(struct check *c, const char *resource, const char *words)
+{
+	for (size_t i = 0; i < c->p->n; i++) {
+		const struct action *a = &c->p->v[i];
+		struct buf text = BUF_ON(c->ctx);
+
+		if (!a->art.source || !is_of(c, a) || strcmp(a->art.resource, resource) != 0)
+			continue;
+		put_replaced(&text, words, a->art.path,
+			     mem_fmt(c->ctx, "%s%s", a->art.source, strrchr(a->art.path, '/')));
+		words = buf_str(&text);
+	}
+	return words;
+}
+
 static void quarantine(struct check *c, const char *resource, const char *words)
 {
 	const struct action *first = NULL;
@@ -431,7 +460,8 @@ static void quarantine(struct check *c, const char *resource, const char *words)
 	}
 	if (first)
 		plan_find(c->p, first->scope, first->renderer, resource, "Quarantined",
-			  "ValidationFailed", "%s: %s", c->svc->name, words);
+			  "ValidationFailed", "%s: %s", c->svc->name,
+			  known_words(c, resource, words));
 	*strmap_slot(&c->left_out, resource) = c;
 }
 
@@ -524,11 +554,27 @@ static void find_suspects(struct check *c)
 	}
 }
 
+/* Before any check is run: what the check of php-fpm cannot see. */
+static void refuse_additions(struct check *c)
+{
+	for (size_t i = 0; i < c->p->n; i++) {
+		const struct action *a = &c->p->v[i];
+		const char *why = NULL;
+
+		if (is_of(c, a) && is_staged(a) && a->op != ACTION_DELETE)
+			why = check_pool_addition(c->ctx, &a->art);
+		if (why)
+			quarantine(c, a->art.resource, why);
+	}
+}
+
 /* One service: judge, drop who is at fault, judge again. */
 static int check_service(struct check *c, struct err *err)
 {
 	bool baseline_known = false;
 
+	if (strncmp(c->svc->name, "php", 3) == 0)
+		refuse_additions(c);
 	for (int i = 0; i < BLAMES_MAX; i++) {
 		struct proc_result res;
 		const struct action *a;

@@ -20,6 +20,10 @@ enum {
 
 static int engine_free(struct engine *e)
 {
+	cleanup_(fd_close) int root = e->scratch ? fs_root_open("/", NULL) : -1;
+
+	if (root >= 0 && fs_remove_tree(root, e->scratch, 0, NULL) < 0)
+		(void)0; /* memory only, gone at the next boot */
 	fd_close(&e->lock);
 	fd_close(&e->root);
 	return 0;
@@ -62,23 +66,41 @@ static int protect(struct engine *e, struct err *err)
 	return 0;
 }
 
-static int open_parts(struct engine *e, struct err *err)
+static int make_scratch(struct engine *e, struct err *err)
+{
+	char path[] = "/dev/shm/novacpx-dry-XXXXXX";
+
+	if (!mkdtemp(path))
+		return err_sys(err, "make a folder in /dev/shm");
+	e->scratch = mem_str(e, path);
+	return 0;
+}
+
+static int open_parts(struct engine *e, bool dry, struct err *err)
 {
 	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
-	int r = fs_mkdirs(e->root, ENGINE_STATE_DIR, 0755, err);
+	const char *dir = mem_fmt(e, "%s" ENGINE_STATE_DIR, base);
+	int r = 0;
 
+	if (dry && !fs_exists(e->root, ENGINE_STATE_DIR "/model.db")) {
+		r = make_scratch(e, err);
+		dir = e->scratch;
+	} else {
+		r = fs_mkdirs(e->root, ENGINE_STATE_DIR, 0755, err);
+		if (r >= 0)
+			r = protect(e, err);
+	}
 	if (r >= 0)
-		r = protect(e, err);
+		r = store_open(e, mem_fmt(e, "%s/model.db", dir), false, &e->store, err);
 	if (r >= 0)
-		r = store_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/model.db", base), false,
-			       &e->store, err);
+		r = enginedb_open(e, mem_fmt(e, "%s/engine.db", dir), &e->db, err);
 	if (r >= 0)
-		r = enginedb_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/engine.db", base), &e->db,
-				  err);
+		e->history_path = mem_fmt(e, "%s/history.git", dir);
 	return r;
 }
 
-int engine_open(const void *ctx, const char *root_path, struct engine **ret, struct err *err)
+static int open_engine(const void *ctx, const char *root_path, bool dry, struct engine **ret,
+		       struct err *err)
 {
 	struct engine *e = mem_new(ctx, struct engine);
 	cleanup_(fd_close) int path = -1;
@@ -102,7 +124,7 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret, str
 	}
 	e->at = (struct service_at){ .root = e->root, .root_path = e->root_path };
 	if (r >= 0)
-		r = open_parts(e, err);
+		r = open_parts(e, dry, err);
 	if (r < 0) {
 		(void)talloc_free(e);
 		return r;
@@ -111,15 +133,23 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret, str
 	return 0;
 }
 
+int engine_open(const void *ctx, const char *root_path, struct engine **ret, struct err *err)
+{
+	return open_engine(ctx, root_path, false, ret, err);
+}
+
+int engine_open_dry(const void *ctx, const char *root_path, struct engine **ret, struct err *err)
+{
+	return open_engine(ctx, root_path, true, ret, err);
+}
+
 int engine_history(struct engine *e, struct history **ret, struct err *err)
 {
-	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
 	bool rebuilt;
 	int r = 0;
 
 	if (!e->history)
-		r = history_open(e, mem_fmt(e, "%s" ENGINE_STATE_DIR "/history.git", base), 0,
-				 &e->history, &rebuilt, err);
+		r = history_open(e, e->history_path, 0, &e->history, &rebuilt, err);
 	if (r >= 0)
 		*ret = e->history;
 	return r;
@@ -127,7 +157,7 @@ int engine_history(struct engine *e, struct history **ret, struct err *err)
 
 int engine_lock(struct engine *e, int wait_ms, struct err *err)
 {
-	if (e->lock >= 0)
+	if (e->lock >= 0 || e->scratch)
 		return 0;
 	e->lock = fs_open(e->root, ENGINE_STATE_DIR "/engine.lock", O_RDWR | O_CREAT, 0600, 0, err);
 	if (e->lock < 0)

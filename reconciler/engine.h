@@ -19,8 +19,10 @@ struct engine {
 	int root;
 	struct store *store;
 	struct sql *db;          /* engine.db */
+	const char *history_path;
 	struct history *history; /* NULL until engine_history() */
 	int lock;
+	const char *scratch; /* engine_open_dry: holds databases and history in memory; or NULL */
 	struct service_at at;
 	const struct verbs *verbs; /* verbs_real, but in scenarios */
 };
@@ -28,6 +30,12 @@ struct engine {
 /* Opens (and makes, below ROOT_PATH) the databases. Closed with CTX. */
 int engine_open(const void *ctx, const char *root_path, struct engine **ret,
 		struct err *err) must_check;
+/*
+ * The same for a dry run. On a machine that has no databases yet they are made in memory and gone
+ * with CTX: looking at what would be done leaves nothing behind.
+ */
+int engine_open_dry(const void *ctx, const char *root_path, struct engine **ret,
+		    struct err *err) must_check;
 /* The history, opened (made, checked) when first asked for: most commands never look into it. */
 int engine_history(struct engine *e, struct history **ret, struct err *err) must_check;
 /* ERR_BUSY while another process converges this machine. */

@@ -65,6 +65,10 @@ int owned_put(struct sql *db, const struct owned *o, struct err *err) must_check
 int owned_del(struct sql *db, enum artifact_type type, const char *path,
 	      struct err *err) must_check;
 
+/* The highest serial a zone file that is gone had, so that one made anew goes on from there; 0: none. */
+int serial_recall(struct sql *db, const char *path, int64_t *ret, struct err *err) must_check;
+int serial_remember(struct sql *db, const char *path, int64_t serial, struct err *err) must_check;
+
 int cursor_get(struct sql *db, const char *name, int64_t *ret, struct err *err) must_check;
 int cursor_set(struct sql *db, const char *name, int64_t value, struct err *err) must_check;
 
@@ -100,7 +104,7 @@ int condition_count(struct sql *db, int64_t *ret, struct err *err) must_check;
 /* Journal of places under change. */
 int journal_put(struct sql *db, enum artifact_type type, const char *path, const char *temp,
 		const struct digest *post, struct err *err) must_check;
-/* True for a place that a run which did not end was about to make. */
+/* Whether a run that did not end was about to change this place. */
 bool journal_has(struct sql *db, enum artifact_type type, const char *path);
 int journal_clear(struct sql *db, struct err *err) must_check;
 

@@ -98,6 +98,8 @@ int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
+	if (r >= 0)
+		r = identity_recover(e->root, err);
 	return r < 0 ? r : archive_behind(e, err);
 }
 
@@ -122,7 +124,11 @@ static int run_identities(struct plan *p, struct err *err)
 		else
 			a->is_done = true;
 	}
-	return 0;
+	if (!e.code)
+		return 0;
+	/* what did not get into the files must not get there with a later write of the same pass */
+	p->identities = NULL;
+	return identity_load(p->ctx, p->e->root, &p->identities, err);
 }
 
 static void run_folders(struct plan *p, enum stage stage)
@@ -310,11 +316,19 @@ static const char *account_of(struct plan *p, const struct action *a)
 
 static int64_t uid_of(struct plan *p, const char *account)
 {
+	cleanup_(sql_done) struct stmt *st = NULL;
 	struct owned *o;
 	struct err ignored = ERR_INIT;
 
-	return owned_get(p->ctx, p->e->db, ARTIFACT_USER, account, &o, &ignored) < 0 ? 0
-										     : o->serial;
+	if (owned_get(p->ctx, p->e->db, ARTIFACT_USER, account, &o, &ignored) >= 0)
+		return o->serial;
+	/* a run that was cut short has removed the user; what it moved before says the number */
+	if (sql_get(p->e->db,
+		    "SELECT uid FROM trash WHERE account=? AND uid>0 ORDER BY time DESC LIMIT 1",
+		    &st, &ignored) < 0)
+		return 0;
+	sql_bind_text(st, 1, account);
+	return sql_step(st, &ignored) > 0 ? sql_int(st, 0) : 0;
 }
 
 /* Before their home moves: a process would go on writing into it, and keep a user id that is gone. */
@@ -351,6 +365,9 @@ static void run_trash(struct plan *p)
 		struct action *a = &p->v[i];
 		const char *account;
 
+		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
+		    (a->art.flags & ARTIFACT_DATA))
+			act_trash_prune(p, a->art.path); /* an earlier run came that far */
 		if (a->stage != STAGE_TRASH || !is_live(a))
 			continue;
 		err_clear(&e);
@@ -369,8 +386,9 @@ static void run_trash(struct plan *p)
 	r = identity_write(p->identities, p->e->root, &e);
 	for (size_t i = 0; i < p->n && r < 0; i++) {
 		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
-		    is_live(&p->v[i]))
+		    is_live(&p->v[i])) {
 			act_failed(p, &p->v[i], &e);
+		}
 	}
 }
 
@@ -396,8 +414,13 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.digest = a->art.digest,
 	};
 
-	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
-		return owned_del(p->e->db, a->art.type, a->art.path, err);
+	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET) {
+		int r = a->old && (a->art.flags & ARTIFACT_SERIAL)
+				? serial_remember(p->e->db, a->art.path, a->old->serial, err)
+				: 0;
+
+		return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
+	}
 	return owned_put(p->e->db, &o, err);
 }
 
@@ -454,7 +477,7 @@ static int clear_journal(struct plan *p, struct err *err)
 	for (size_t i = 0; i < p->n && r >= 0; i++) {
 		const struct action *a = &p->v[i];
 
-		if (a->is_dropped && a->art.type == ARTIFACT_USER && a->op == ACTION_CREATE)
+		if (a->is_dropped && a->art.type == ARTIFACT_USER)
 			r = journal_put(p->e->db, a->art.type, a->art.path, NULL, NULL, err);
 	}
 	return r;

@@ -95,6 +95,8 @@ void identity_set_lock_ms(struct identity_db *db, int ms);
  * other way round. Loading, putting and deleting again completes what was cut short. The database
  * can be edited and written again.
  */
+/* Removes what a killed identity_write() left in /etc; nobody else may be writing for us. */
+int identity_recover(int root, struct err *err) must_check;
 int identity_write(struct identity_db *db, int root, struct err *err) must_check;
 
 /* Writes the files that would change into the folder STAGE, under their names: to check what follows from them. */

@@ -425,6 +425,42 @@ static int write_locked(struct identity_db *db, int root, struct err *err)
 	return r;
 }
 
+static void drop_temp(int dir, const char *name, const char *suffix)
+{
+	char tmp[TMP_NAME_MAX];
+
+	(void)snprintf(tmp, sizeof(tmp), ".%s%s.novacpx", name, suffix);
+	(void)unlinkat(dir, tmp, 0); /* mostly not there */
+}
+
+int identity_recover(int root, struct err *err)
+{
+	cleanup_(fd_close) int dir = fs_open(root, "/etc", O_PATH | O_DIRECTORY, 0, 0, err);
+	struct err ignored = ERR_INIT; /* a strange lock file stops who writes, not us */
+
+	if (dir == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	if (dir < 0)
+		return dir;
+	for (int i = 0; i < IDENTITY_FILES; i++) {
+		const char *name = strrchr(identity_specs[i].path, '/') + 1;
+		char lock[TMP_NAME_MAX];
+		pid_t holder;
+
+		drop_temp(dir, name, "");
+		drop_temp(dir, name, "-");
+		lock_name(i, lock);
+		if (faccessat(dir, lock, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (lock_holder(dir, lock, &holder, &ignored) == 0 && !holder)
+			(void)unlinkat(dir, lock, 0); /* of a process that is gone */
+	}
+	(void)unlinkat(dir, LOCK_TMP, 0);
+	return 0;
+}
+
 int identity_write(struct identity_db *db, int root, struct err *err)
 {
 	/* the lock goes with the descriptor */

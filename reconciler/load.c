@@ -116,6 +116,7 @@ static int account_find(struct loader *l, const char *name, struct account **ret
 static int complete(struct loader *l, struct view *v, struct err *err)
 {
 	const struct domain *d = v->level == SCOPE_DOMAIN ? view_one(v, &kind_domain) : NULL;
+	struct package *package;
 	struct domain *target;
 	int r = 0;
 
@@ -129,6 +130,13 @@ static int complete(struct loader *l, struct view *v, struct err *err)
 		if (r >= 0)
 			r = account_find(l, name, &a, err);
 		v->account = a;
+	}
+	if (r >= 0 && v->level == SCOPE_ACCOUNT && v->account && v->account->package) {
+		r = store_get(v->ctx, l->s, &kind_package, v->account->package, &package, err);
+		if (r >= 0)
+			v->package = package;
+		else if (r == -ERR_NOTFOUND)
+			r = 0;
 	}
 	if (r >= 0 && d && d->target) {
 		r = store_get(v->ctx, l->s, &kind_domain, d->target, &target, err);

@@ -1,6 +1,7 @@
 #include "reconciler/pass.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,8 @@ struct walk {
 	struct loader *l;
 	void *keep;             /* lives as long as the plan: what actions point to */
 	struct strmap troubled; /* scopes that have conditions */
-	struct strmap homes;    /* accounts whose user and home are ours, or will be by this plan */
+	bool retries_all;
+	struct strmap homes; /* accounts whose user and home are ours, or will be by this plan */
 };
 
 static int64_t int_setting(const struct view *v, const char *name)
@@ -316,7 +318,7 @@ static int mark_due(const struct condition *c, void *arg, struct err *err)
 	struct dirty *d = ((void **)arg)[1];
 
 	(void)err;
-	if (c->next_try && c->next_try <= w->p->now && c->scope[0])
+	if (c->scope[0] && (w->retries_all || (c->next_try && c->next_try <= w->p->now)))
 		dirty_mark(d, c->scope, renderers_of_scope(c->scope));
 	return 0;
 }
@@ -418,14 +420,14 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	      struct err *err)
 {
 	struct plan *p = mem_new(ctx, struct plan);
-	struct walk w = { .e = e, .p = p, .keep = p };
+	struct walk w = { .e = e, .p = p, .keep = p, .retries_all = opts->retry };
 	int r;
 
 	p->ctx = p;
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p->names.ctx = p->owed.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = look_around_once(&w, opts, err);
@@ -446,7 +448,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 
 struct tally {
 	int64_t deleted[64];
-	bool ns_gone;
+	char ns_zone[256]; /* that loses a name server of its own */
 };
 
 static int tally_row(const struct change_row *row, void *arg, struct err *err)
@@ -457,18 +459,29 @@ static int tally_row(const struct change_row *row, void *arg, struct err *err)
 	(void)err;
 	if (!k || row->op != '-')
 		return 0;
+	if (k == &kind_record && row->scope &&
+	    strncmp(row->key, row->scope, strlen(row->scope)) == 0 &&
+	    strncmp(row->key + strlen(row->scope), "/@/NS/", 6) == 0)
+		(void)snprintf(t->ns_zone, sizeof(t->ns_zone), "%s", row->scope);
 	t->deleted[kind_index(k)]++;
 	return 0;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
 {
-	struct tally t = { .ns_gone = false };
+	struct tally t = { .ns_zone = "" };
+	int64_t zones = 0;
 	int64_t applied = 0;
 	int r = cursor_get(p->e->db, "applied", &applied, err);
 
 	if (r >= 0)
 		r = store_changes(p->e->store, applied, p->rev, tally_row, &t, err);
+	if (r >= 0 && t.ns_zone[0])
+		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], t.ns_zone, &zones,
+				err);
+	if (r >= 0 && zones)
+		return err_set(err, ERR_GUARD,
+			       "this would take a name server from the zone %s itself", t.ns_zone);
 	KIND_FOREACH(k) {
 		int64_t gone = t.deleted[kind_index(k)];
 		int64_t left = 0;

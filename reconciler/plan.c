@@ -309,10 +309,11 @@ static int compare_one(struct plan *p, const char *scope, const char *part,
 	int r;
 
 	r = providers[type].compare(p, want, old, &e);
-	for (size_t i = before; i < p->n; i++) {
-		p->v[i].scope = scope;
-		p->v[i].renderer = part;
-	}
+	if (r >= 0)
+		for (size_t i = before; i < p->n; i++) {
+			p->v[i].scope = scope;
+			p->v[i].renderer = part;
+		}
 	if (r >= 0)
 		return 0;
 	if (e.code == ERR_CONFLICT)

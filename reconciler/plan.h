@@ -87,6 +87,7 @@ struct plan {
 	struct strmap names;            /* numbers of system users and groups asked for alone */
 	struct strmap maps;             /* map file → struct open_map */
 	struct strmap folders;          /* names in the administrator's include folders */
+	struct strmap once;             /* places that this plan makes once for a first resource */
 	struct strmap owed;             /* what daemons are still to be told (owed.h) */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */

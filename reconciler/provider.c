@@ -96,9 +96,14 @@ static int64_t first_serial(int64_t now)
 static void give_serial(struct plan *p, struct action *a, const struct seen *seen)
 {
 	int64_t known = MAX(a->old ? a->old->serial : 0, seen->serial);
+	int64_t before = 0;
 	char text[SERIAL_LEN + 1];
+	struct err ignored = ERR_INIT;
 	char *data;
 
+	/* one that was there earlier went on counting then */
+	if (!a->old && serial_recall(p->e->db, a->art.path, &before, &ignored) >= 0)
+		known = MAX(known, before);
 	a->serial = known ? known + 1 : first_serial(p->now);
 	if (a->serial > UINT32_MAX)
 		a->serial = 1; /* 32 bits; a step over the end is growth too */
@@ -263,12 +268,16 @@ static int reported(const struct plan *p, const struct artifact *want, const str
 		       artifact_type_name(want->type), want->path, what);
 }
 
-/* Two domains may share a document root: who came first made it, and that is enough. */
+/* Two domains may share a document root: who came first makes it, and that is enough. */
 static bool made_for_another(struct plan *p, const struct artifact *want)
 {
+	void **slot = strmap_slot(&p->once, mem_str(p->ctx, want->path));
 	struct owned *o;
 	struct err ignored = ERR_INIT;
 
+	if (*slot)
+		return true;
+	*slot = p;
 	return owned_get(p->tmp, p->e->db, want->type, want->path, &o, &ignored) >= 0;
 }
 
@@ -625,7 +634,8 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return r;
 	exists = identity_find(p->identities, want ? want->path : old->path, &is);
-	if (!want) {
+	if (!want) { /* a killed run may have left its group and shadow rows */
+		exists = exists || journal_has(p->e->db, ARTIFACT_USER, old->path);
 		(void)plan_add(p, exists ? ACTION_DELETE : ACTION_FORGET, STAGE_TRASH, NULL, old,
 			       exists ? "no longer wanted" : "gone already");
 		p->v[p->n - 1].serial = old->serial;

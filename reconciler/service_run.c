@@ -25,6 +25,7 @@ enum {
 	GONE_MS = 1500, /* php-fpm in the background is between two processes for a moment */
 	CHILDREN_MAX = 65536,
 	SETTLE_MAX = 50,
+	OLD_WORKERS_MS = 2000,
 };
 
 static int64_t now_ms(void)
@@ -244,6 +245,36 @@ static bool is_new_generation(const struct watch *w)
 	return true;
 }
 
+/* Whether a worker of W's own generation still takes connections: it says itself that it does not. */
+static bool old_ones_serve(const struct watch *w)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "children");
+	const char *now = read_children(ctx, w->pid);
+	char title[128];
+	char word[16];
+
+	for (const char *p = w->children + strspn(w->children, " "); *p; p += strspn(p, " ")) {
+		size_t n = strcspn(p, " ");
+
+		(void)snprintf(word, sizeof(word), " %.*s ", (int)n, p);
+		if (strstr(now, word) &&
+		    read_proc((pid_t)strtol(p, NULL, 10), "cmdline", title, sizeof(title)) &&
+		    strstr(title, "worker process") && !strstr(title, "shutting down"))
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+/* nginx lets its old workers serve on for 100 ms: what was changed is live when they take no more. */
+static void wait_old_ones(const struct watch *w)
+{
+	int64_t deadline = now_ms() + OLD_WORKERS_MS;
+
+	while (old_ones_serve(w) && now_ms() < deadline && !is_gone(w->pidfd))
+		nap();
+}
+
 static int wait_children(const struct service *svc, const struct watch *w, int timeout_ms,
 			 struct err *err)
 {
@@ -252,8 +283,10 @@ static int wait_children(const struct service *svc, const struct watch *w, int t
 	while (now_ms() < deadline) {
 		if (is_gone(w->pidfd))
 			return died(svc, err);
-		if (is_new_generation(w))
+		if (is_new_generation(w)) {
+			wait_old_ones(w);
 			return 0;
+		}
 		nap();
 	}
 	return err_set(

@@ -122,5 +122,10 @@ int trash_restore_state(struct engine *e, const char *account, struct revision *
 	int64_t gone = 0;
 	int r = trash_each(e, account, newest_rev, &gone, err);
 
+	if (r >= 0 && !gone)
+		return err_set(
+			err, ERR_NOTFOUND,
+			"the trash has nothing of account %s; `novacpx trash list` shows what it has",
+			account);
 	return r < 0 ? r : store_undelete(e->store, gone, account, rev, problems, err);
 }

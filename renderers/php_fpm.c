@@ -116,7 +116,11 @@ static int php_fpm_render(const struct view *v, struct catalog *out, struct err 
 
 	if (!a || account_is_suspended(a) || view_setting_is(v, "web_server", "none"))
 		return 0;
-	version = a->php_version ? a->php_version : view_setting(v, "default_php");
+	version = a->php_version;
+	if (!version && v->package)
+		version = v->package->php_version;
+	if (!version)
+		version = view_setting(v, "default_php");
 	r = place_home(v, a, &home, err);
 	if (r >= 0)
 		r = place_name("php_version", version, err);
@@ -148,7 +152,8 @@ static int php_fpm_render(const struct view *v, struct catalog *out, struct err 
 	return 0;
 }
 
-static const struct kind *const inputs[] = { &kind_account, &kind_php_config, &kind_setting, NULL };
+static const struct kind *const inputs[] = { &kind_account, &kind_package, &kind_php_config,
+					     &kind_setting, NULL };
 
 const struct renderer render_php_fpm = {
 	.name = "php_fpm",

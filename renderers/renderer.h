@@ -19,6 +19,7 @@ struct view {
 	enum scope_level level;
 	const char *name;              /* of the account or domain; "" for the server */
 	const struct account *account; /* owner; NULL for the server, or if it is gone */
+	const struct package *package; /* of the owner, in account views; NULL: none */
 	const struct domain *target;   /* what an alias leads to */
 	struct ptrs *res;              /* by kind_index(): resources of the scope, in key order */
 	const struct strmap *settings; /* name → value, where set */

@@ -54,3 +54,28 @@ generations() {
 		done 2>/dev/null | sort
 		rndc status | grep "last configured"'
 }
+
+# sql_tool: puts /root/sql into the machine, which writes to a database past all of our checks: sql FILE STATEMENT...
+sql_tool() {
+	cat >"$scratch/sql.c" <<'C'
+#include <sqlite3.h>
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+	sqlite3 *db;
+	char *why = NULL;
+
+	if (argc < 3 || sqlite3_open(argv[1], &db) != SQLITE_OK)
+		return 1;
+	for (int i = 2; i < argc; i++) {
+		if (sqlite3_exec(db, argv[i], NULL, NULL, &why) != SQLITE_OK || sqlite3_changes(db) < 1) {
+			fprintf(stderr, "%s: %s\n", argv[i], why ? why : "no row changed");
+			return 1;
+		}
+	}
+	return sqlite3_close(db) != SQLITE_OK;
+}
+C
+	gcc -o "$scratch/sql" "$scratch/sql.c" -lsqlite3 && run sh -c 'cat >/root/sql && chmod 755 /root/sql' <"$scratch/sql"
+}
