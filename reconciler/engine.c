@@ -95,7 +95,7 @@ static int open_parts(struct engine *e, bool dry, struct err *err)
 	if (r >= 0)
 		r = enginedb_open(e, mem_fmt(e, "%s/engine.db", dir), &e->db, err);
 	if (r >= 0)
-		e->state_dir = dir;
+		e->history_path = mem_fmt(e, "%s/history.git", dir);
 	return r;
 }
 
@@ -149,8 +149,7 @@ int engine_history(struct engine *e, struct history **ret, struct err *err)
 	int r = 0;
 
 	if (!e->history)
-		r = history_open(e, mem_fmt(e, "%s/history.git", e->state_dir), 0, &e->history,
-				 &rebuilt, err);
+		r = history_open(e, e->history_path, 0, &e->history, &rebuilt, err);
 	if (r >= 0)
 		*ret = e->history;
 	return r;

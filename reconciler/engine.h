@@ -18,11 +18,11 @@ struct engine {
 	const char *root_path; /* "/" or the folder of a sandbox */
 	int root;
 	struct store *store;
-	struct sql *db;          /* engine.db */
+	struct sql *db; /* engine.db */
+	const char *history_path;
 	struct history *history; /* NULL until engine_history() */
 	int lock;
-	const char *state_dir; /* where the databases are, as the host sees it */
-	const char *scratch;   /* engine_open_dry: holds databases and history in memory; or NULL */
+	const char *scratch; /* engine_open_dry: holds databases and history in memory; or NULL */
 	struct service_at at;
 	const struct verbs *verbs; /* verbs_real, but in scenarios */
 };
