@@ -126,13 +126,19 @@ int act_file_stage(struct plan *p, struct action *a, struct syncset *sync, struc
 	return 0;
 }
 
-static int activate_link(int dir, const char *name, const struct action *a, struct err *err)
+static int activate_link(int dir, const char *name, struct action *a, struct err *err)
 {
+	struct stat st;
+
 	if (a->op == ACTION_UPDATE && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "replace link %s", a->art.path);
+	/* a tenant's own that has come out of the trash meanwhile stays */
 	if (fault_point("link") || (symlinkat(a->art.data, dir, name) < 0 &&
-				    !(errno == EEXIST && a->art.flags & ARTIFACT_ONCE)))
+				    !(errno == EEXIST && (a->art.flags & ARTIFACT_ONCE))))
 		return err_sys(err, "make link %s", a->art.path);
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "stat %s", a->art.path);
+	a->stamp = stamp_of(&st);
 	return 0;
 }
 

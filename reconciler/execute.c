@@ -354,6 +354,18 @@ static void run_purge(struct plan *p)
 		plan_find(p, "s", "trash", "server/trash", "Failed", "PurgeFailed", "%s", e.msg);
 }
 
+/* Empty folders above data that an earlier run moved before it was killed. */
+static void prune_gone(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
+		    (a->art.flags & ARTIFACT_DATA))
+			act_trash_prune(p, a->art.path);
+	}
+}
+
 /* Into the trash; KEPT gets the accounts with data that could not be moved. */
 static void trash_data(struct plan *p, struct strmap *kept)
 {
@@ -447,11 +459,11 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.serial = a->serial,
 		.serial_at = (int64_t)a->art.serial_at,
 		.rev = p->rev,
+		.digest = a->art.digest,
 	};
 
 	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
 		return forget(p, a, err);
-	o.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest;
 	return owned_put(p->e->db, &o, err);
 }
 
@@ -572,6 +584,7 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 		}
 	}
 	if (r >= 0) {
+		prune_gone(p);
 		run_purge(p);
 		r = record(p, x, err);
 	}

@@ -333,7 +333,7 @@ static int find_dirty(struct walk *w, const struct pass_opts *opts, struct dirty
 
 	if (r >= 0 && applied == 0 && !opts->full)
 		d->everywhere = UINT32_MAX; /* never converged */
-	if (r >= 0)
+	if (r >= 0 && d->everywhere != UINT32_MAX)
 		r = dirty_of_revisions(d, w->e->store, applied, w->p->rev, err);
 	if (r >= 0)
 		r = condition_each(w->e->db, NULL, mark_due, args, err);
@@ -366,10 +366,54 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 static int plan_free(struct plan *p)
 {
 	for (size_t i = 0; i < p->maps.n; i++) {
-		if (p->maps.entries[i].value)
-			map_close(p->maps.entries[i].value);
+		struct open_map *open = p->maps.entries[i].value;
+
+		map_close(open->map);
 	}
 	return 0;
+}
+
+static int look_around(struct walk *w, const struct pass_opts *opts, struct err *err)
+{
+	struct view server;
+	int r = store_head(w->e->store, &w->p->rev, err);
+
+	if (r >= 0)
+		r = condition_each(w->e->db, NULL, note_troubled, w, err);
+	if (r >= 0)
+		r = loader_new(w->p, w->e->store, &w->l, err);
+	if (r >= 0)
+		r = load_scope(w->p, w->l, "s", 0, &server, err);
+	if (r < 0)
+		return r;
+	read_settings(w->p, &server);
+	return walk_dirty(w, opts, err);
+}
+
+static void release_maps(struct plan *p)
+{
+	for (size_t i = 0; i < p->maps.n; i++) {
+		struct open_map *open = p->maps.entries[i].value;
+
+		if (open->map)
+			map_release(open->map);
+	}
+}
+
+/* All reading happens in one snapshot of each database. */
+static int look_around_once(struct walk *w, const struct pass_opts *opts, struct err *err)
+{
+	struct sql *model = store_sql(w->e->store);
+	int of_model = sql_begin_reading(model, err);
+	int of_engine = of_model < 0 ? of_model : sql_begin_reading(w->e->db, err);
+	int r = of_engine < 0 ? of_engine : look_around(w, opts, err);
+
+	release_maps(w->p);
+	if (of_engine > 0)
+		sql_rollback(w->e->db);
+	if (of_model > 0)
+		sql_rollback(model);
+	return r;
 }
 
 int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, struct plan **ret,
@@ -377,27 +421,16 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 {
 	struct plan *p = mem_new(ctx, struct plan);
 	struct walk w = { .e = e, .p = p, .keep = p, .retries_all = opts->retry };
-	struct view server;
 	int r;
 
 	p->ctx = p;
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p->once.ctx = p->owed.ctx = p;
-	talloc_set_destructor(p, plan_free);
-	r = store_head(e->store, &p->rev, err);
+	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
-	if (r >= 0)
-		r = condition_each(e->db, NULL, note_troubled, &w, err);
-	if (r >= 0)
-		r = loader_new(p, e->store, &w.l, err);
-	if (r >= 0)
-		r = load_scope(p, w.l, "s", 0, &server, err);
-	if (r >= 0) {
-		read_settings(p, &server);
-		r = walk_dirty(&w, opts, err);
-	}
+	talloc_set_destructor(p, plan_free);
+	r = look_around_once(&w, opts, err);
 	if (r >= 0) {
 		plan_sort(p);
 		if (!opts->skip_check && plan_changes(p))

@@ -3,6 +3,7 @@
 # same machine as without, and the one after it has nothing to do. First on copies of a root in memory, then with
 # all daemons really running.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/hosting.sh"
 
 work=/dev/shm/crash
 
@@ -67,4 +68,40 @@ both run 2 EIO
 good "input/output error at every point: the same"
 both random 25
 good "killed at random times: the same machine"
+
+# ---- daemons that really run: what was written but not told to them when it was killed, the next run tells
+
+changed() { # TITLE
+	local title=$1
+	is "$title: the new site is served" "$(run curl -sS -o /dev/null -w '%{http_code}' --connect-to ::127.0.0.1: http://dora.test/)" 200
+	is "$title: the new PHP value" "$(site anna.example /memory.php)" 256M
+	is "$title: the removed site is not" "$(run curl -sS -o /dev/null -w '%{redirect_url}' --connect-to ::127.0.0.1: http://old-anna.example/)" ""
+	is "$title: the changed record" "$(dns anna.example A)" 192.0.2.99
+	fails "$title: the gone zone" run rndc zonestatus bjorn.test
+	is "$title: the gone user" "$(run getent passwd bjorn)" ""
+	ok "$title: mail for the new mailbox" mail_send dora@dora.test
+	novacpx_is "$title: nothing is left to do" 0 pass --full
+	like "$title: and it says so" "$said" "^No(thing| action)"
+}
+
+point() { # NAME [first|last]: its number in the trace
+	run sed -n "s/^\([0-9]*\) $1\$/\1/p" /root/trace | "${2:-head}" -n 1
+}
+
+ok "all daemons run" start_daemons
+novacpx_is "the base, for real" 0 apply --yes --no-diff -f $work/before
+run install -o anna -g anna -m 644 /dev/stdin /home/anna/public_html/memory.php <<<'<?php echo ini_get("memory_limit");'
+novacpx_is "the change without a kill" 0 apply --yes --no-diff --prune -f $work/after
+novacpx_is "and back" 0 rollback 1 --yes --no-diff
+ok "counted" run env NOVACPX_FAULT_TRACE=/root/trace novacpx apply --yes --no-diff --prune -f $work/after
+changed "not killed"
+for at in committed:tail rename:tail reload:head reload:tail zone:tail "zone reload:tail" trashed:head; do
+	novacpx_is "back" 0 rollback 1 --yes --no-diff
+	is "as before" "$(dns anna.example A) $(site anna.example /memory.php)" "192.0.2.10 512M"
+	n=$(point "${at%:*}" "${at#*:}")
+	[[ $at != committed:* ]] || n=$(point committed head)
+	is "killed at $at" "$(exit_code env "NOVACPX_FAULT=$n:kill" novacpx apply --yes --no-diff --prune -f $work/after)" 137
+	run novacpx pass >"$scratch/pass" 2>&1
+	changed "killed at ${at%:*}"
+done
 done_testing
