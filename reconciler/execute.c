@@ -430,13 +430,10 @@ static void run_trash(struct plan *p)
 
 /* Recording */
 
-/* No longer ours; data that is gone went into the trash by a run that was cut short. */
 static int forget(struct plan *p, const struct action *a, struct err *err)
 {
 	int r = 0;
 
-	if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR && (a->art.flags & ARTIFACT_DATA))
-		act_trash_prune(p, a->art.path);
 	if (a->old && (a->art.flags & ARTIFACT_SERIAL))
 		r = serial_remember(p->e->db, a->art.path, a->old->serial, err);
 	return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
