@@ -130,9 +130,11 @@ static int activate_link(int dir, const char *name, const struct action *a, stru
 {
 	if (a->op == ACTION_UPDATE && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "replace link %s", a->art.path);
-	if (fault_point("link") || symlinkat(a->art.data, dir, name) < 0)
-		return err_sys(err, "make link %s", a->art.path);
-	return 0;
+	if (!fault_point("link") && symlinkat(a->art.data, dir, name) == 0)
+		return 0;
+	if (errno == EEXIST && a->art.flags & ARTIFACT_ONCE)
+		return 0; /* it came out of the trash with its folder */
+	return err_sys(err, "make link %s", a->art.path);
 }
 
 /* A folder in its own right, not one that was made on the way to a file. */
