@@ -39,7 +39,8 @@ static void told(struct execution *x, const char *what, size_t done, size_t tota
 static bool is_loaded(const struct action *a)
 {
 	return is_live(a) && a->art.service &&
-	       (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK) &&
+	       (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK ||
+		a->art.flags & ARTIFACT_RELOAD) &&
 	       !(a->art.flags & ARTIFACT_SERIAL) &&
 	       !(a->art.flags & ARTIFACT_SECRET && strcmp(a->art.service, "dovecot") == 0);
 }
