@@ -15,7 +15,7 @@ endif
 B := build/$(VARIANT)$(if $(filter clang,$(CC)),-clang)
 WERROR ?= 1
 
-PKGS := talloc sqlite3 jansson libgit2 libsystemd yaml-0.1 libidn2 libcrypto lmdb libcrypt
+PKGS := talloc sqlite3 jansson libgit2 libsystemd yaml-0.1 libidn2 libcrypto lmdb libcrypt zlib
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
@@ -151,7 +151,7 @@ fuzz: ## search with one fuzz target: TARGET=doc SECONDS=60
 BENCH := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/*.c)))
 
 $(B)/tests/bench/bench: $(BENCH) $(LIBS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=act_zones,--wrap=service_reload $^ $(PKG_LIBS) -lz -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=act_zones,--wrap=service_reload $^ $(PKG_LIBS) -o $@
 
 .PHONY: bench
 bench: ## measure against the raw work of the same bytes (root; BENCH_N="100 1000")

@@ -17,7 +17,14 @@ struct digest {
 	uint8_t b[DIGEST_LEN];
 };
 
+struct digest_part {
+	const void *data;
+	size_t len;
+};
+
 struct digest digest_of(const void *data, size_t len);
+/* Of the parts put together. */
+struct digest digest_of_parts(const struct digest_part *parts, size_t n);
 /* HMAC-SHA256 with KEY: what may be published about a secret. */
 struct digest digest_keyed(const void *key, size_t key_len, const void *data, size_t len);
 bool digest_eq(const struct digest *a, const struct digest *b);

@@ -192,6 +192,7 @@ int cmd_log(struct cli *c, struct err *err)
 }
 
 struct differ {
+	struct history *h;
 	struct cli *c;
 	int files;
 };
@@ -208,8 +209,8 @@ static int diff_file(const char *path, const char *old, const char *new, void *a
 	size_t b_len = 0;
 
 	d->files++;
-	if ((old && history_read_blob(ctx, d->c->e->history, old, &a, &a_len, &err) < 0) ||
-	    (new &&history_read_blob(ctx, d->c->e->history, new, &b, &b_len, &err) < 0) ||
+	if ((old && history_read_blob(ctx, d->h, old, &a, &a_len, &err) < 0) ||
+	    (new &&history_read_blob(ctx, d->h, new, &b, &b_len, &err) < 0) ||
 	    text_diff(&out, old ? path : "/dev/null", a, a_len, new ? path : "/dev/null", b,
 		      b_len) < 0) {
 		(void)fprintf(stderr, "novacpx: %s: %s\n", path, err.msg);
@@ -225,12 +226,14 @@ static int diff_between(struct cli *c, int64_t from, int64_t to, struct err *err
 	char b[HISTORY_OID_LEN + 1] = "";
 	struct differ d = { .c = c };
 	struct history_diff what = { .from = a, .to = b, .fn = diff_file, .arg = &d };
-	int r = from > 0 ? history_find_revision(c->e->history, "main", from, a, err) : 0;
+	int r = engine_history(c->e, &d.h, err);
 
+	if (r >= 0 && from > 0)
+		r = history_find_revision(d.h, "main", from, a, err);
 	if (r >= 0)
-		r = history_find_revision(c->e->history, "main", to, b, err);
+		r = history_find_revision(d.h, "main", to, b, err);
 	if (r >= 0)
-		r = history_diff(c->e->history, &what, err);
+		r = history_diff(d.h, &what, err);
 	return r < 0 ? r : 0;
 }
 

@@ -5,7 +5,6 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
-#include "base/strmap.h"
 #include "model/sql_priv.h"
 
 struct stmt {
@@ -15,10 +14,16 @@ struct stmt {
 	struct stmt *next; /* free ones of the same text */
 };
 
+/* Idle statements of one text. Texts are told apart by where they lie: they outlive the database. */
+struct idle {
+	const char *text;
+	struct stmt *first;
+};
+
 struct sql {
 	sqlite3 *handle;
-	struct strmap free; /* text → chain of idle statements */
-	struct stmt *all_idle;
+	struct idle *idle; /* open addressing, a power of two */
+	size_t n_texts, n_slots;
 };
 
 static int sql_close(struct sql *db)
@@ -60,9 +65,9 @@ int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret
 	int oflags = flags & SQL_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	int r = 0;
 
+	oflags |= SQLITE_OPEN_NOMUTEX; /* a connection is one thread's */
 	if (flags & SQL_CREATE)
 		oflags |= SQLITE_OPEN_CREATE;
-	db->free.ctx = db;
 	/* nothing of ours lies in /var/tmp for a while: refused, and of no use, once SQLite runs */
 	(void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
 	if (sqlite3_open_v2(path, &db->handle, oflags, NULL) != SQLITE_OK) {
@@ -108,13 +113,51 @@ int sql_exec(struct sql *db, const char *text, struct err *err)
 	return r;
 }
 
+static struct idle *probe(const struct sql *db, const char *text)
+{
+	size_t i = ((uintptr_t)text >> 3) * 2654435761U & (db->n_slots - 1);
+
+	while (db->idle[i].text && db->idle[i].text != text)
+		i = (i + 1) & (db->n_slots - 1);
+	return &db->idle[i];
+}
+
+static void more_slots(struct sql *db)
+{
+	struct idle *old = db->idle;
+	size_t n = db->n_slots;
+
+	db->n_slots = n ? n * 2 : 64;
+	db->idle = mem_zero(db, db->n_slots * sizeof(*db->idle));
+	for (size_t i = 0; i < n; i++) {
+		if (old[i].text)
+			*probe(db, old[i].text) = old[i];
+	}
+	if (old)
+		(void)talloc_free(old);
+}
+
+static struct idle *idle_of(struct sql *db, const char *text)
+{
+	struct idle *slot;
+
+	if (db->n_texts * 2 >= db->n_slots)
+		more_slots(db);
+	slot = probe(db, text);
+	if (!slot->text) {
+		slot->text = text;
+		db->n_texts++;
+	}
+	return slot;
+}
+
 int sql_get(struct sql *db, const char *text, struct stmt **ret, struct err *err)
 {
-	void **slot = strmap_slot(&db->free, text);
-	struct stmt *st = *slot;
+	struct idle *slot = idle_of(db, text);
+	struct stmt *st = slot->first;
 
 	if (st) {
-		*slot = st->next;
+		slot->first = st->next;
 		*ret = st;
 		return 0;
 	}
@@ -133,15 +176,15 @@ int sql_get(struct sql *db, const char *text, struct stmt **ret, struct err *err
 void sql_done(struct stmt **stp)
 {
 	struct stmt *st = *stp;
-	void **slot;
+	struct idle *slot;
 
 	if (!st)
 		return;
 	(void)sqlite3_reset(st->st);
 	(void)sqlite3_clear_bindings(st->st);
-	slot = strmap_slot(&st->db->free, st->text);
-	st->next = *slot;
-	*slot = st;
+	slot = idle_of(st->db, st->text);
+	st->next = slot->first;
+	slot->first = st;
 	*stp = NULL;
 }
 
@@ -224,9 +267,27 @@ int64_t sql_last_id(struct sql *db)
 	return sqlite3_last_insert_rowid(db->handle);
 }
 
+static int run_text(struct sql *db, const char *text, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(db, text, &st, err);
+
+	return r < 0 ? r : sql_run(st, err);
+}
+
 int sql_begin(struct sql *db, struct err *err)
 {
-	return sql_exec(db, "BEGIN IMMEDIATE", err);
+	return run_text(db, "BEGIN IMMEDIATE", err);
+}
+
+int sql_begin_reading(struct sql *db, struct err *err)
+{
+	int r;
+
+	if (sql_in_txn(db))
+		return 0;
+	r = run_text(db, "BEGIN", err);
+	return r < 0 ? r : 1;
 }
 
 int sql_commit(struct sql *db, struct err *err)
@@ -235,7 +296,7 @@ int sql_commit(struct sql *db, struct err *err)
 
 	if (fault_point("commit"))
 		return err_sys(err, "commit to %s", sqlite3_db_filename(db->handle, "main"));
-	r = sql_exec(db, "COMMIT", err);
+	r = run_text(db, "COMMIT", err);
 	(void)fault_point("committed"); /* only to be killed at */
 	return r;
 }

@@ -50,6 +50,11 @@ int64_t sql_changes(struct sql *db);
 int64_t sql_last_id(struct sql *db);
 
 int sql_begin(struct sql *db, struct err *err) must_check; /* BEGIN IMMEDIATE */
+/*
+ * One snapshot for many reads, which then pay for one lock. 1 when it was begun (end it with
+ * sql_rollback()), 0 when a transaction is open already.
+ */
+int sql_begin_reading(struct sql *db, struct err *err) must_check;
 int sql_commit(struct sql *db, struct err *err) must_check;
 void sql_rollback(struct sql *db);
 bool sql_in_txn(struct sql *db);

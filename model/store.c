@@ -91,6 +91,9 @@ static void make_statements(struct store *s)
 		q->select_key = mem_fmt(s, "%s%s", select, res_sql_where_key(s, k));
 		q->select_id = mem_fmt(s, "%s WHERE id=?", select);
 		q->select_all = select;
+		q->select_ordered = mem_fmt(s, "%s%s", select, res_sql_order(s, k));
+		q->count_all = mem_fmt(s, "SELECT count(*) FROM \"%s\"", k->name);
+		q->by_field = mem_zero(s, k->n_fields * sizeof(*q->by_field));
 		q->insert = res_sql_insert(s, k);
 		q->update = res_sql_update(s, k);
 		q->delete_id = mem_fmt(s, "DELETE FROM \"%s\" WHERE id=?", k->name);
@@ -103,7 +106,6 @@ int store_open(const void *ctx, const char *path, bool readonly, struct store **
 	struct store *s = mem_new(ctx, struct store);
 	int r;
 
-	s->texts.ctx = s;
 	r = sql_open(s, path, readonly ? SQL_READONLY : SQL_DURABLE | SQL_CREATE, &s->db, err);
 
 	if (r >= 0)
@@ -189,27 +191,14 @@ static int cursor_free(struct cursor *c)
 	return 0;
 }
 
-/* Statement texts are kept with the store, once each: equal ones share a prepared statement. */
-static const char *kept(struct store *s, const char *text)
-{
-	const char *known = strmap_find(&s->texts, text);
-	const char *copy;
-
-	if (known)
-		return known;
-	copy = mem_str(s, text);
-	*strmap_slot(&s->texts, copy) = (void *)(uintptr_t)copy;
-	return copy;
-}
-
-static int open_cursor(const void *ctx, struct store *s, const struct kind *k, char *text,
+static int open_cursor(const void *ctx, struct store *s, const struct kind *k, const char *text,
 		       const char *value, struct cursor **ret, struct err *err)
 {
 	struct cursor *c = mem_new(ctx, struct cursor);
 	int r;
 
 	c->k = k;
-	r = sql_get(s->db, kept(s, text), &c->st, err);
+	r = sql_get(s->db, text, &c->st, err);
 	if (r < 0) {
 		(void)talloc_free(c);
 		return r;
@@ -222,27 +211,34 @@ static int open_cursor(const void *ctx, struct store *s, const struct kind *k, c
 	return 0;
 }
 
+/* Texts of statements that look at one field, made when first asked for and kept. */
+static struct field_sql *field_sql(struct store *s, const struct kind *k, const struct field *f)
+{
+	struct field_sql *q = &s->sql[kind_index(k)].by_field[f - k->fields];
+	const char *select = s->sql[kind_index(k)].select_all;
+	const char *order;
+
+	if (q->select)
+		return q;
+	order = res_sql_order(s, k);
+	q->select = mem_fmt(s, "%s WHERE \"%s\"=?%s", select, f->name, order);
+	q->ordered =
+		mem_fmt(s, "%s ORDER BY \"%s\", %s", select, f->name, order + strlen(" ORDER BY "));
+	q->count = mem_fmt(s, "SELECT count(*) FROM \"%s\" WHERE \"%s\"=?", k->name, f->name);
+	return q;
+}
+
 int cursor_open(const void *ctx, struct store *s, const struct kind *k, const struct field *field,
 		const char *value, struct cursor **ret, struct err *err)
 {
-	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "cursor");
-	const char *select = s->sql[kind_index(k)].select_all;
-	const char *order = res_sql_order(tmp, k);
-	char *text = field ? mem_fmt(tmp, "%s WHERE \"%s\"=?%s", select, field->name, order)
-			   : mem_fmt(tmp, "%s%s", select, order);
-
-	return open_cursor(ctx, s, k, text, field ? value : NULL, ret, err);
+	return field ? open_cursor(ctx, s, k, field_sql(s, k, field)->select, value, ret, err)
+		     : open_cursor(ctx, s, k, s->sql[kind_index(k)].select_ordered, NULL, ret, err);
 }
 
 int cursor_open_by(const void *ctx, struct store *s, const struct kind *k,
 		   const struct field *order_by, struct cursor **ret, struct err *err)
 {
-	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "cursor");
-	const char *order = res_sql_order(tmp, k);
-	char *text = mem_fmt(tmp, "%s ORDER BY \"%s\", %s", s->sql[kind_index(k)].select_all,
-			     order_by->name, order + strlen(" ORDER BY "));
-
-	return open_cursor(ctx, s, k, text, NULL, ret, err);
+	return open_cursor(ctx, s, k, field_sql(s, k, order_by)->ordered, NULL, ret, err);
 }
 
 int cursor_next(const void *ctx, struct cursor *c, void *ret_res, struct err *err)
@@ -258,11 +254,9 @@ int store_count(struct store *s, const struct kind *k, const struct field *field
 		int64_t *ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "count");
-	char *text = field ? mem_fmt(tmp, "SELECT count(*) FROM \"%s\" WHERE \"%s\"=?", k->name,
-				     field->name)
-			   : mem_fmt(tmp, "SELECT count(*) FROM \"%s\"", k->name);
-	int r = sql_get(s->db, kept(s, text), &st, err);
+	int r = sql_get(s->db,
+			field ? field_sql(s, k, field)->count : s->sql[kind_index(k)].count_all,
+			&st, err);
 
 	if (r < 0)
 		return r;

@@ -4,14 +4,20 @@
 
 #include "model/store.h"
 
+/* Statements that look at one field. */
+struct field_sql {
+	const char *select, *ordered, *count;
+};
+
 struct kind_sql {
-	const char *select_key, *select_id, *select_all, *insert, *update, *delete_id;
+	const char *select_key, *select_id, *select_all, *select_ordered, *count_all;
+	const char *insert, *update, *delete_id;
+	struct field_sql *by_field;
 };
 
 struct store {
 	struct sql *db;
 	struct kind_sql *sql; /* by kind_index() */
-	struct strmap texts;  /* statement texts made at run time */
 };
 
 struct apply {

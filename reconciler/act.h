@@ -24,6 +24,8 @@ int act_file_stage(struct plan *p, struct action *a, struct syncset *sync,
 /* FILE, BLOCK, LINK: rename, unlink, symlink. */
 int act_file_activate(struct plan *p, struct action *a, struct syncset *sync,
 		      struct err *err) must_check;
+/* Removes folders of ours above PATH that have become empty and are nothing in their own right. */
+void act_prune(struct plan *p, const char *path);
 const char *act_temp_path(const void *ctx, const char *path);
 
 int act_dir(struct plan *p, struct action *a, struct err *err) must_check;

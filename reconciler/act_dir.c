@@ -72,10 +72,11 @@ static int fetch(struct plan *p, const struct action *a, int dir, const char *na
 	return r < 0 ? r : fetch_one(p, a->art.source, dir, name, err);
 }
 
-static int make(struct plan *p, const struct action *a, int dir, const char *name, struct err *err)
+static int make(struct plan *p, struct action *a, int dir, const char *name, struct err *err)
 {
 	cleanup_(fd_close) int fd = -1;
 	const char *temp = NULL;
+	struct stat st;
 	uid_t uid;
 	gid_t gid;
 	int r = plan_uid(p, a->art.owner, &uid, err);
@@ -98,7 +99,7 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 	if (fd < 0)
 		return err_sys(err, "open folder %s", a->art.path);
 	if (fault_point("chown") || fchown(fd, uid, gid) < 0 || fchmod(fd, a->art.mode) < 0 ||
-	    (temp && renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0)) {
+	    (temp && renameat2(dir, temp, dir, name, RENAME_NOREPLACE) < 0) || fstat(fd, &st) < 0) {
 		r = err_sys(err, "set owner and mode of %s", a->art.path);
 
 		if (temp)
@@ -106,6 +107,7 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
 				       AT_REMOVEDIR); /* the first error is the one to tell */
 		return r;
 	}
+	a->stamp = stamp_of_dir(&st);
 	return 0;
 }
 
@@ -113,7 +115,7 @@ static int make(struct plan *p, const struct action *a, int dir, const char *nam
  * The folder above PATH in a tenant's home; missing ones between are made as the tenant's. Only
  * beneath a folder that is the tenant's already, and over no link.
  */
-static int open_tenant_parent(struct plan *p, const struct action *a, const char *path,
+static int open_tenant_parent(struct plan *p, struct action *a, const char *path,
 			      const char **ret_name, struct err *err)
 {
 	cleanup_(fd_close) int above = -1;
@@ -173,6 +175,7 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 		return err_sys(err, "remove folder %s", a->art.path);
 	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
 		return err_sys(err, "remove folder %s", a->art.path);
+	act_prune(p, a->art.path);
 	return 0; /* one that is not empty stays: what is in it is not ours */
 }
 

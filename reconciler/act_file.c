@@ -126,15 +126,20 @@ int act_file_stage(struct plan *p, struct action *a, struct syncset *sync, struc
 	return 0;
 }
 
-static int activate_link(int dir, const char *name, const struct action *a, struct err *err)
+static int activate_link(int dir, const char *name, struct action *a, struct err *err)
 {
+	struct stat st;
+
 	if (a->op == ACTION_UPDATE && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "replace link %s", a->art.path);
-	if (!fault_point("link") && symlinkat(a->art.data, dir, name) == 0)
-		return 0;
-	if (errno == EEXIST && a->art.flags & ARTIFACT_ONCE)
-		return 0; /* it came out of the trash with its folder */
-	return err_sys(err, "make link %s", a->art.path);
+	/* a tenant's own that has come out of the trash meanwhile stays */
+	if (fault_point("link") || (symlinkat(a->art.data, dir, name) < 0 &&
+				    !(errno == EEXIST && (a->art.flags & ARTIFACT_ONCE))))
+		return err_sys(err, "make link %s", a->art.path);
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "stat %s", a->art.path);
+	a->stamp = stamp_of(&st);
+	return 0;
 }
 
 /* A folder in its own right, not one that was made on the way to a file. */
@@ -147,7 +152,7 @@ static bool is_wanted(struct plan *p, const char *folder)
 }
 
 /* Folders of ours that have become empty go too, up to the one that is called novacpx. */
-static void prune_folders(struct plan *p, const char *path)
+void act_prune(struct plan *p, const char *path)
 {
 	char *folder = mem_str(p->ctx, path);
 	char *slash;
@@ -157,7 +162,8 @@ static void prune_folders(struct plan *p, const char *path)
 		const char *name;
 
 		*slash = '\0';
-		if (!strstr(folder, "/novacpx/"))
+		slash = strrchr(folder, '/');
+		if (!strstr(folder, "/novacpx/") && (!slash || strcmp(slash, "/novacpx") != 0))
 			return;
 		if (is_wanted(p, folder))
 			return;
@@ -182,7 +188,7 @@ int act_file_activate(struct plan *p, struct action *a, struct syncset *sync, st
 	if (a->op == ACTION_DELETE && a->art.type != ARTIFACT_BLOCK) {
 		if (fault_point("unlink") || (unlinkat(dir, name, 0) < 0 && errno != ENOENT))
 			return err_sys(err, "remove %s", a->art.path);
-		prune_folders(p, a->art.path);
+		act_prune(p, a->art.path);
 		return 0;
 	}
 	if (a->art.type == ARTIFACT_LINK)

@@ -27,12 +27,12 @@ static int write_map(struct plan *p, const char *file, struct err *err)
 {
 	const char *folder = mem_strn(p->ctx, file, (size_t)(strrchr(file, '/') - file));
 	cleanup_(map_closep) struct map *map = NULL;
-	struct map *reading = strmap_find(&p->maps, file);
+	struct open_map *reading = strmap_find(&p->maps, file);
 	int r = fs_mkdirs(p->e->root, folder, 0755, err);
 
 	if (reading) { /* one opening of a map a process: LMDB's rule */
-		map_close(reading);
-		*strmap_slot(&p->maps, file) = NULL;
+		map_close(reading->map);
+		reading->map = NULL;
 	}
 	if (r >= 0)
 		r = map_open(p->ctx, p->e->root, file, MAP_CREATE, &map, err);

@@ -52,8 +52,9 @@ static int commit(struct plan *p, struct batch *b, const char *author, const cha
 		  struct err *err)
 {
 	char digest[DIGEST_HEX_LEN + 1];
-	struct digest d = plan_digest(p);
 	char oid[HISTORY_OID_LEN + 1];
+	struct history *h;
+	struct digest d;
 	struct history_meta meta = { .author = author,
 				     .email = "engine@novacpx.invalid",
 				     .time = p->now,
@@ -62,10 +63,13 @@ static int commit(struct plan *p, struct batch *b, const char *author, const cha
 				     .plan = digest };
 	int r;
 
-	digest_hex(&d, digest);
 	if (b->n == 0)
 		return 0;
-	r = history_commit(p->e->history, "live", b->v, b->n, &meta, oid, err);
+	d = plan_digest(p);
+	digest_hex(&d, digest);
+	r = engine_history(p->e, &h, err);
+	if (r >= 0)
+		r = history_commit(h, "live", b->v, b->n, &meta, oid, err);
 	return r < 0 ? r : 0;
 }
 
@@ -165,6 +169,7 @@ static int archive_all(struct plan *p, struct batch *b, struct err *err)
 	const struct history_diff diff = { .from = "", .to = "live", .fn = add_gone, .arg = &g };
 	char oid[HISTORY_OID_LEN + 1];
 	struct owned_cursor *c = NULL;
+	struct history *h;
 	struct owned *o;
 	int r = owned_open(b->ctx, p->e->db, NULL, &c, err);
 
@@ -174,12 +179,14 @@ static int archive_all(struct plan *p, struct batch *b, struct err *err)
 			r = add_owned(b, p->e, o, &seen, err);
 	}
 	if (r >= 0)
-		r = history_head(p->e->history, "live", oid, err);
+		r = engine_history(p->e, &h, err);
+	if (r >= 0)
+		r = history_head(h, "live", oid, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
 		return 0;
 	}
-	return r < 0 ? r : history_diff(p->e->history, &diff, err);
+	return r < 0 ? r : history_diff(h, &diff, err);
 }
 
 static int add_made(struct plan *p, struct batch *made, struct err *err)
@@ -293,8 +300,11 @@ static int export_commit(struct engine *e, struct export_batch *x, const struct 
 				     .message = buf_str(&x->message),
 				     .revision = head->rev,
 				     .source = head->source };
-	int r = history_commit(e->history, "main", x->b.v, x->b.n, &meta, oid, err);
+	struct history *h;
+	int r = engine_history(e, &h, err);
 
+	if (r >= 0)
+		r = history_commit(h, "main", x->b.v, x->b.n, &meta, oid, err);
 	return r < 0 ? r : cursor_set(e->db, "exported", head->rev, err);
 }
 
@@ -307,6 +317,7 @@ int archive_desired(struct engine *e, struct err *err)
 				  .message = BUF_ON(ctx) };
 	struct revision head = { .rev = 0 };
 	char oid[HISTORY_OID_LEN + 1];
+	struct history *h;
 	char *key;
 	int64_t from = 0;
 	int r = cursor_get(e->db, "exported", &from, err);
@@ -315,7 +326,10 @@ int archive_desired(struct engine *e, struct err *err)
 		r = store_head(e->store, &head.rev, err);
 	if (r < 0 || head.rev <= from)
 		return r;
-	if (history_head(e->history, "main", oid, err) == -ERR_NOTFOUND) {
+	r = engine_history(e, &h, err);
+	if (r < 0)
+		return r;
+	if (history_head(h, "main", oid, err) == -ERR_NOTFOUND) {
 		err_clear(err);
 		from = 0; /* a new repository gets everything */
 	}
@@ -331,7 +345,5 @@ int archive_desired(struct engine *e, struct err *err)
 	}
 	if (r >= 0)
 		r = export_commit(e, &x, &head, err);
-	if (r >= 0 && history_loose_count(e->history, err) > HISTORY_PACK_AT)
-		r = history_pack(e->history, err) < 0 ? -(int)err->code : 0;
-	return r;
+	return r < 0 ? r : history_pack_if_due(h, err);
 }

@@ -80,7 +80,6 @@ static int open_parts(struct engine *e, bool dry, struct err *err)
 {
 	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
 	const char *dir = mem_fmt(e, "%s" ENGINE_STATE_DIR, base);
-	bool rebuilt;
 	int r = 0;
 
 	if (dry && !fs_exists(e->root, ENGINE_STATE_DIR "/model.db")) {
@@ -96,8 +95,7 @@ static int open_parts(struct engine *e, bool dry, struct err *err)
 	if (r >= 0)
 		r = enginedb_open(e, mem_fmt(e, "%s/engine.db", dir), &e->db, err);
 	if (r >= 0)
-		r = history_open(e, mem_fmt(e, "%s/history.git", dir), 0, &e->history, &rebuilt,
-				 err);
+		e->history_path = mem_fmt(e, "%s/history.git", dir);
 	return r;
 }
 
@@ -143,6 +141,18 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret, str
 int engine_open_dry(const void *ctx, const char *root_path, struct engine **ret, struct err *err)
 {
 	return open_engine(ctx, root_path, true, ret, err);
+}
+
+int engine_history(struct engine *e, struct history **ret, struct err *err)
+{
+	bool rebuilt;
+	int r = 0;
+
+	if (!e->history)
+		r = history_open(e, e->history_path, 0, &e->history, &rebuilt, err);
+	if (r >= 0)
+		*ret = e->history;
+	return r;
 }
 
 int engine_lock(struct engine *e, int wait_ms, struct err *err)

@@ -19,14 +19,15 @@ struct engine {
 	int root;
 	struct store *store;
 	struct sql *db; /* engine.db */
-	struct history *history;
+	const char *history_path;
+	struct history *history; /* NULL until engine_history() */
 	int lock;
 	const char *scratch; /* engine_open_dry: holds databases and history in memory; or NULL */
 	struct service_at at;
 	const struct verbs *verbs; /* verbs_real, but in scenarios */
 };
 
-/* Opens (and makes, below ROOT_PATH) databases and history. Closed with CTX. */
+/* Opens (and makes, below ROOT_PATH) the databases. Closed with CTX. */
 int engine_open(const void *ctx, const char *root_path, struct engine **ret,
 		struct err *err) must_check;
 /*
@@ -35,6 +36,8 @@ int engine_open(const void *ctx, const char *root_path, struct engine **ret,
  */
 int engine_open_dry(const void *ctx, const char *root_path, struct engine **ret,
 		    struct err *err) must_check;
+/* The history, opened (made, checked) when first asked for: most commands never look into it. */
+int engine_history(struct engine *e, struct history **ret, struct err *err) must_check;
 /* ERR_BUSY while another process converges this machine. */
 int engine_lock(struct engine *e, int wait_ms, struct err *err) must_check;
 void engine_unlock(struct engine *e);

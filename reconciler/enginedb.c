@@ -82,6 +82,11 @@ struct stamp stamp_of(const struct stat *st)
 	};
 }
 
+struct stamp stamp_of_dir(const struct stat *st)
+{
+	return (struct stamp){ .dev = (int64_t)st->st_dev, .ino = (int64_t)st->st_ino };
+}
+
 /* Manifest */
 
 #define OWNED_COLUMNS \

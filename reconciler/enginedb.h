@@ -27,6 +27,8 @@ struct stamp {
 };
 
 struct stamp stamp_of(const struct stat *st);
+/* Which folder it is: its times and size change with what is in it. */
+struct stamp stamp_of_dir(const struct stat *st);
 
 /* A row of the manifest. */
 struct owned {

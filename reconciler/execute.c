@@ -355,68 +355,77 @@ static void run_purge(struct plan *p)
 		plan_find(p, "s", "trash", "server/trash", "Failed", "PurgeFailed", "%s", e.msg);
 }
 
-static void trash_data(struct plan *p)
+/* Empty folders above data that an earlier run moved before it was killed. */
+static void prune_gone(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
+		    (a->art.flags & ARTIFACT_DATA))
+			act_trash_prune(p, a->art.path);
+	}
+}
+
+/* Into the trash; KEPT gets the accounts with data that could not be moved. */
+static void trash_data(struct plan *p, struct strmap *kept)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct action *a = &p->v[i];
 		struct err e = ERR_INIT;
 		const char *account;
 
-		if (a->op == ACTION_FORGET && a->art.type == ARTIFACT_DIR &&
-		    (a->art.flags & ARTIFACT_DATA))
-			act_trash_prune(p, a->art.path); /* an earlier run came that far */
-		if (a->stage != STAGE_TRASH || a->art.type == ARTIFACT_USER || !is_live(a))
+		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type == ARTIFACT_USER)
 			continue;
 		account = account_of(p, a);
-		if (act_trash(p, a, account, uid_of(p, account), &e) < 0)
+		if (act_trash(p, a, account, uid_of(p, account), &e) >= 0) {
+			a->is_done = true;
+			continue;
+		}
+		act_failed(p, a, &e);
+		*strmap_slot(kept, account) = p;
+	}
+}
+
+/* A user goes after its data: as long as some is there, its number must not be given away. */
+static bool drop_users(struct plan *p, const struct strmap *kept)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct action *a = &p->v[i];
+		struct err e = ERR_INIT;
+		int r;
+
+		if (a->stage != STAGE_TRASH || !is_live(a) || a->art.type != ARTIFACT_USER)
+			continue;
+		r = strmap_find(kept, a->art.path)
+			    ? err_set(&e, ERR_BUSY, "its data is not in the trash yet")
+			    : identity_del(p->identities, a->art.path, &e);
+		any = any || r >= 0;
+		if (r < 0)
 			act_failed(p, a, &e);
 		else
 			a->is_done = true;
 	}
+	return any;
 }
 
-/* Data that did not get into the trash still belongs to the number: then the user stays too. */
-static int is_without_data(struct plan *p, const char *user, struct err *err)
+static void run_trash(struct plan *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		const struct action *a = &p->v[i];
-
-		if (a->stage == STAGE_TRASH && a->art.type != ARTIFACT_USER && a->is_dropped &&
-		    strcmp(account_of(p, a), user) == 0)
-			return err_set(err, ERR_BUSY, "%s is not in the trash yet", a->art.path);
-	}
-	return 0;
-}
-
-static void remove_users(struct plan *p)
-{
+	struct strmap kept = STRMAP_ON(p->ctx);
 	struct err e = ERR_INIT;
-	bool any = false;
 	int r;
 
-	for (size_t i = 0; i < p->n; i++) {
-		struct action *a = &p->v[i];
-
-		if (a->stage != STAGE_TRASH || a->art.type != ARTIFACT_USER || !is_live(a))
-			continue;
-		err_clear(&e);
-		r = is_without_data(p, a->art.path, &e);
-		if (r >= 0)
-			r = identity_del(p->identities, a->art.path, &e);
-		if (r < 0)
-			act_failed(p, a, &e);
-		else
-			any = a->is_done = true;
-	}
-	if (!any)
+	end_processes(p);
+	trash_data(p, &kept);
+	if (!drop_users(p, &kept))
 		return;
-	err_clear(&e);
 	r = identity_write(p->identities, p->e->root, &e);
 	for (size_t i = 0; i < p->n && r < 0; i++) {
 		if (p->v[i].stage == STAGE_TRASH && p->v[i].art.type == ARTIFACT_USER &&
-		    is_live(&p->v[i])) {
+		    is_live(&p->v[i]))
 			act_failed(p, &p->v[i], &e);
-		}
 	}
 }
 
@@ -439,6 +448,7 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.serial = a->serial,
 		.serial_at = (int64_t)a->art.serial_at,
 		.rev = p->rev,
+		.digest = a->art.digest,
 	};
 
 	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET) {
@@ -448,7 +458,6 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 
 		return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
 	}
-	o.digest = a->art.type == ARTIFACT_FILE ? artifact_content_digest(&a->art) : a->art.digest;
 	return owned_put(p->e->db, &o, err);
 }
 
@@ -565,12 +574,11 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 		}
 		if (r >= 0) {
 			run_folders(p, STAGE_WITHDRAW);
-			end_processes(p);
-			trash_data(p);
-			remove_users(p);
+			run_trash(p);
 		}
 	}
 	if (r >= 0) {
+		prune_gone(p);
 		run_purge(p);
 		r = record(p, x, err);
 	}

@@ -1,11 +1,16 @@
 #include "reconciler/identity.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
 #include "reconciler/identity_file.h"
+
+enum {
+	PEEK_MAX = 64 << 20
+};
 
 /* Fields by their place in the line: passwd(5), shadow(5), group(5), gshadow(5). */
 enum {
@@ -496,4 +501,35 @@ uint64_t identity_steps(const struct identity_db *db)
 		steps += db->files[i].names.steps + db->files[i].ids.steps +
 			 db->files[i].member_names.steps;
 	return steps;
+}
+
+int identity_peek(int root, const char *file, const char *name, uint32_t *ret, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "peek");
+	char *start = mem_fmt(tmp, "\n%s:", name);
+	const char *line;
+	char *data;
+	char *end;
+	size_t len;
+	unsigned long id;
+	int r = fs_read(tmp, root, file, PEEK_MAX, 0, &data, &len, err);
+
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	if (r < 0 || !*name || strpbrk(name, ":\n"))
+		return r < 0 ? r : 0;
+	line = strncmp(data, start + 1, strlen(start + 1)) == 0 ? data : strstr(data, start);
+	if (!line)
+		return 0;
+	line = strchr(line, ':'); /* name:password:number:… */
+	line = strchr(line + 1, ':');
+	if (!line)
+		return 0;
+	id = strtoul(line + 1, &end, 10);
+	if (end == line + 1 || *end != ':' || id >= UINT32_MAX)
+		return 0;
+	*ret = (uint32_t)id;
+	return 1;
 }

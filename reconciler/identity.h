@@ -50,6 +50,13 @@ struct identity {
 int identity_load(const void *ctx, int root, struct identity_db **ret_db,
 		  struct err *err) must_check;
 
+/*
+ * The number of one name in FILE, /etc/passwd or /etc/group, without reading anything into memory
+ * that stays: 1, or 0 when it is not there.
+ */
+int identity_peek(int root, const char *file, const char *name, uint32_t *ret,
+		  struct err *err) must_check;
+
 /* False when there is none. RET->hash is without '!', NULL if there is no password hash. */
 bool identity_find(const struct identity_db *db, const char *name, struct identity *ret);
 bool identity_find_uid(const struct identity_db *db, uint32_t uid, struct identity *ret);

@@ -39,6 +39,7 @@ struct map {
 	MDB_txn *reading;   /* the snapshot a look-up or walk is on, */
 	MDB_cursor *cursor; /* and the walk's place; NULL otherwise */
 	jmp_buf escape;     /* where a failed assertion in the library comes out */
+	bool held;          /* by map_hold() */
 	bool broken;        /* one has failed: the environment is only good for closing */
 	void *batch;        /* NULL outside of one */
 	struct ptrs ops;
@@ -269,6 +270,7 @@ static int dbi_open(struct map *map, struct err *err)
 
 static int map_free(struct map *map)
 {
+	map_release(map);
 	if (map->env)
 		mdb_env_close(map->env);
 	map->env = NULL;
@@ -404,18 +406,34 @@ int map_get(const void *ctx, struct map *map, const char *key, char **ret_value,
 	int r = check_key(map, key, err);
 	int rc;
 
-	if (r == 0)
+	if (r == 0 && !map->held)
 		r = lock(map, F_RDLCK, err);
 	if (r < 0)
 		return r;
 	rc = guarded(map, look_up, &l);
-	lockfile_drop(map->fd);
+	if (!map->held)
+		lockfile_drop(map->fd);
 	if (rc == MDB_NOTFOUND)
 		return err_at(err, ERR_NOTFOUND, map->path, "%s: no key \"%s\"", map->path, key);
 	if (rc)
 		return fail(map, rc, "read", err);
 	*ret_value = l.value;
 	return 0;
+}
+
+int map_hold(struct map *map, struct err *err)
+{
+	int r = map->held ? 0 : lock(map, F_RDLCK, err);
+
+	map->held = map->held || r == 0;
+	return r;
+}
+
+void map_release(struct map *map)
+{
+	if (map->held)
+		lockfile_drop(map->fd);
+	map->held = false;
 }
 
 struct walk {

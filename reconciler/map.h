@@ -56,6 +56,9 @@ void map_closep(struct map **map);
 /* -ERR_NOTFOUND when the key is not there; *RET_VALUE belongs to CTX. */
 int map_get(const void *ctx, struct map *map, const char *key, char **ret_value,
 	    struct err *err) must_check;
+/* Keeps a reader's lock over the look-ups that follow; writers wait until map_release(). */
+int map_hold(struct map *map, struct err *err) must_check;
+void map_release(struct map *map);
 /* Calls FN for each entry in key order. FN must not call into the same map. */
 int map_foreach(struct map *map, map_each_fn *fn, void *arg, struct err *err) must_check;
 

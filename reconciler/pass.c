@@ -333,13 +333,25 @@ static int find_dirty(struct walk *w, const struct pass_opts *opts, struct dirty
 
 	if (r >= 0 && applied == 0 && !opts->full)
 		d->everywhere = UINT32_MAX; /* never converged */
-	if (r >= 0)
+	if (r >= 0 && d->everywhere != UINT32_MAX)
 		r = dirty_of_revisions(d, w->e->store, applied, w->p->rev, err);
 	if (r >= 0)
 		r = condition_each(w->e->db, NULL, mark_due, args, err);
 	for (size_t i = 0; opts->scopes && opts->scopes[i]; i++)
 		dirty_mark(d, opts->scopes[i], renderers_of_scope(opts->scopes[i]));
 	return r;
+}
+
+/* Conditions of what is not there any more: nothing else would look at them again. */
+static int visit_condition(const struct condition *c, void *arg, struct err *err)
+{
+	struct plan *p = arg;
+
+	(void)err;
+	mem_room(p->ctx, &p->visited, &p->visited_cap, p->n_visited, sizeof(*p->visited));
+	p->visited[p->n_visited++] = (struct visit){ .scope = mem_str(p->ctx, c->scope),
+						     .part = mem_str(p->ctx, c->part) };
+	return 0;
 }
 
 static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *err)
@@ -360,16 +372,62 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 		if (mask)
 			r = walk_scope(w, d.scopes.entries[i].key, mask, err);
 	}
+	if (r >= 0 && w->p->is_full)
+		r = condition_each(w->e->db, NULL, visit_condition, w->p, err);
 	return r;
 }
 
 static int plan_free(struct plan *p)
 {
 	for (size_t i = 0; i < p->maps.n; i++) {
-		if (p->maps.entries[i].value)
-			map_close(p->maps.entries[i].value);
+		struct open_map *open = p->maps.entries[i].value;
+
+		map_close(open->map);
 	}
 	return 0;
+}
+
+static int look_around(struct walk *w, const struct pass_opts *opts, struct err *err)
+{
+	struct view server;
+	int r = store_head(w->e->store, &w->p->rev, err);
+
+	if (r >= 0)
+		r = condition_each(w->e->db, NULL, note_troubled, w, err);
+	if (r >= 0)
+		r = loader_new(w->p, w->e->store, &w->l, err);
+	if (r >= 0)
+		r = load_scope(w->p, w->l, "s", 0, &server, err);
+	if (r < 0)
+		return r;
+	read_settings(w->p, &server);
+	return walk_dirty(w, opts, err);
+}
+
+static void release_maps(struct plan *p)
+{
+	for (size_t i = 0; i < p->maps.n; i++) {
+		struct open_map *open = p->maps.entries[i].value;
+
+		if (open->map)
+			map_release(open->map);
+	}
+}
+
+/* All reading happens in one snapshot of each database. */
+static int look_around_once(struct walk *w, const struct pass_opts *opts, struct err *err)
+{
+	struct sql *model = store_sql(w->e->store);
+	int of_model = sql_begin_reading(model, err);
+	int of_engine = of_model < 0 ? of_model : sql_begin_reading(w->e->db, err);
+	int r = of_engine < 0 ? of_engine : look_around(w, opts, err);
+
+	release_maps(w->p);
+	if (of_engine > 0)
+		sql_rollback(w->e->db);
+	if (of_model > 0)
+		sql_rollback(model);
+	return r;
 }
 
 int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, struct plan **ret,
@@ -377,27 +435,16 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 {
 	struct plan *p = mem_new(ctx, struct plan);
 	struct walk w = { .e = e, .p = p, .keep = p, .retries_all = opts->retry };
-	struct view server;
 	int r;
 
 	p->ctx = p;
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
-	p->maps.ctx = p->folders.ctx = p->once.ctx = p->owed.ctx = p;
-	talloc_set_destructor(p, plan_free);
-	r = store_head(e->store, &p->rev, err);
+	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
-	if (r >= 0)
-		r = condition_each(e->db, NULL, note_troubled, &w, err);
-	if (r >= 0)
-		r = loader_new(p, e->store, &w.l, err);
-	if (r >= 0)
-		r = load_scope(p, w.l, "s", 0, &server, err);
-	if (r >= 0) {
-		read_settings(p, &server);
-		r = walk_dirty(&w, opts, err);
-	}
+	talloc_set_destructor(p, plan_free);
+	r = look_around_once(&w, opts, err);
 	if (r >= 0) {
 		plan_sort(p);
 		if (!opts->skip_check && plan_changes(p))
@@ -413,47 +460,86 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 
 /* Guards */
 
-struct tally {
-	int64_t deleted[64];
-	char ns_zone[256]; /* that loses a name server of its own */
+/* What became of a resource between two revisions, whatever happened in between. */
+enum fate {
+	FATE_KNOWN = 1 << 0,
+	FATE_WAS = 1 << 1, /* it was there before */
+	FATE_GONE = 1 << 2,
 };
 
-static int tally_row(const struct change_row *row, void *arg, struct err *err)
+static int note_fate(const struct change_row *row, void *arg, struct err *err)
 {
-	struct tally *t = arg;
-	const struct kind *k = kind_find(row->kind);
+	struct strmap *fates = arg;
+	const char *name = mem_fmt(fates->ctx, "%s/%s", row->kind, row->key);
+	bool is_new = !strmap_find(fates, name);
+	void **slot = strmap_slot(fates, name);
+	uintptr_t fate = (uintptr_t)*slot;
 
 	(void)err;
-	if (!k || row->op != '-')
-		return 0;
-	if (k == &kind_record && row->scope &&
-	    strncmp(row->key, row->scope, strlen(row->scope)) == 0 &&
-	    strncmp(row->key + strlen(row->scope), "/@/NS/", 6) == 0)
-		(void)snprintf(t->ns_zone, sizeof(t->ns_zone), "%s", row->scope);
-	t->deleted[kind_index(k)]++;
+	if (is_new)
+		fate = row->op == '+' ? FATE_KNOWN : FATE_KNOWN | FATE_WAS;
+	fate = row->op == '-' ? fate | FATE_GONE : fate & ~(uintptr_t)FATE_GONE;
+	*slot = (void *)fate;
 	return 0;
+}
+
+static bool is_lost(const struct strmap_entry *fate)
+{
+	return (uintptr_t)fate->value == (FATE_KNOWN | FATE_WAS | FATE_GONE);
+}
+
+/* Resources of kind K that were there and are gone. */
+static int64_t count_gone(const struct strmap *fates, const struct kind *k)
+{
+	size_t len = strlen(k->name);
+	int64_t n = 0;
+
+	for (size_t i = 0; i < fates->n; i++) {
+		const char *name = fates->entries[i].key;
+
+		n += is_lost(&fates->entries[i]) && strncmp(name, k->name, len) == 0 &&
+		     name[len] == '/';
+	}
+	return n;
+}
+
+/* One that loses a name server of its own: "record/ZONE/@/NS/…". */
+static const char *zone_without_server(const struct strmap *fates)
+{
+	for (size_t i = 0; i < fates->n; i++) {
+		const char *name = fates->entries[i].key;
+		const char *zone = strchr(name, '/') + 1;
+		size_t len = strcspn(zone, "/");
+
+		if (is_lost(&fates->entries[i]) && strncmp(name, "record/", 7) == 0 &&
+		    strncmp(zone + len, "/@/NS/", 6) == 0)
+			return mem_strn(fates->ctx, zone, len);
+	}
+	return NULL;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
 {
-	struct tally t = { .ns_zone = "" };
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "guard");
+	struct strmap fates = STRMAP_ON(ctx);
+	const char *zone;
 	int64_t zones = 0;
 	int64_t applied = 0;
 	int r = cursor_get(p->e->db, "applied", &applied, err);
 
 	if (r >= 0)
-		r = store_changes(p->e->store, applied, p->rev, tally_row, &t, err);
-	if (r >= 0 && t.ns_zone[0])
-		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], t.ns_zone, &zones,
-				err);
+		r = store_changes(p->e->store, applied, p->rev, note_fate, &fates, err);
+	zone = r < 0 ? NULL : zone_without_server(&fates);
+	if (zone)
+		r = store_count(p->e->store, &kind_zone, &kind_zone.fields[0], zone, &zones, err);
 	if (r >= 0 && zones)
 		return err_set(err, ERR_GUARD,
-			       "this would take a name server from the zone %s itself", t.ns_zone);
+			       "this would take a name server from the zone %s itself", zone);
 	KIND_FOREACH(k) {
-		int64_t gone = t.deleted[kind_index(k)];
+		int64_t gone = r < 0 ? 0 : count_gone(&fates, k);
 		int64_t left = 0;
 
-		if (r < 0 || gone == 0)
+		if (gone == 0)
 			continue;
 		r = store_count(p->e->store, k, NULL, NULL, &left, err);
 		if (r < 0)

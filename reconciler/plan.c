@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,7 +106,10 @@ struct digest plan_digest(const struct plan *p)
 
 		if (a->is_dropped || a->op == ACTION_RECORD || a->op == ACTION_FORGET)
 			continue;
-		buf_printf(&b, "%d %d %s ", (int)a->op, (int)a->art.type, a->art.path);
+		buf_printf(&b, "%d %d %s %u %o %s:%s ", (int)a->op, (int)a->art.type, a->art.path,
+			   a->art.flags, (unsigned)a->art.mode,
+			   a->art.owner ? a->art.owner : "root",
+			   a->art.group ? a->art.group : "root");
 		buf_put(&b, a->art.digest.b, sizeof(a->art.digest.b));
 		buf_put(&b, a->post.b, sizeof(a->post.b));
 	}
@@ -121,6 +125,28 @@ static int identities(struct plan *p, struct err *err)
 	return p->identities ? 0 : identity_load(p->ctx, p->e->root, &p->identities, err);
 }
 
+/* 1 and the number as the file has it now; 0 when it is not there, or others will be written. */
+static int peek(struct plan *p, const char *file, const char *name, uint32_t *ret, struct err *err)
+{
+	char key[128];
+	void *known;
+	int r;
+
+	if (p->identities)
+		return 0;
+	(void)snprintf(key, sizeof(key), "%s %.64s", file, name);
+	known = strmap_find(&p->names, key);
+	if (known) {
+		*ret = (uint32_t)((uintptr_t)known - 1);
+		return 1;
+	}
+	r = identity_peek(p->e->root, file, name, ret, err);
+	if (r > 0 && *ret < UINT32_MAX)
+		*strmap_slot(&p->names, mem_str(p->ctx, key)) =
+			(void *)((uintptr_t)*ret + 1); /* NOLINT(performance-no-int-to-ptr) */
+	return r;
+}
+
 int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err)
 {
 	struct identity id;
@@ -129,7 +155,11 @@ int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err)
 	*ret = 0;
 	if (!owner || strcmp(owner, "root") == 0)
 		return 0;
-	r = identities(p, err);
+	r = peek(p, "/etc/passwd", owner, ret, err);
+	if (r == 0)
+		r = identities(p, err);
+	else if (r > 0)
+		return 0;
 	if (r < 0)
 		return r;
 	if (!identity_find(p->identities, owner, &id))
@@ -147,7 +177,11 @@ int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err)
 	*ret = 0;
 	if (!group || strcmp(group, "root") == 0)
 		return 0;
-	r = identities(p, err);
+	r = peek(p, "/etc/group", group, ret, err);
+	if (r == 0)
+		r = identities(p, err);
+	else if (r > 0)
+		return 0;
 	if (r < 0)
 		return r;
 	if (!identity_group_find(p->identities, group, &gid))
@@ -210,7 +244,7 @@ static int add_copies(struct plan *p, const struct artifact *copy, struct catalo
 		      struct err *err)
 {
 	const char *slash = strrchr(copy->source, '/');
-	const char *parent = mem_strn(p->ctx, copy->source, (size_t)(slash - copy->source));
+	const char *parent = mem_strn(out->ctx, copy->source, (size_t)(slash - copy->source));
 	struct strmap *names;
 	int r = folder_names(p, parent, &names, err);
 
@@ -229,12 +263,12 @@ static int add_copies(struct plan *p, const struct artifact *copy, struct catalo
 
 		if (!is_conf(name))
 			continue;
-		r = fs_read(p->ctx, p->e->root, mem_fmt(p->ctx, "%s/%s", copy->source, name),
+		r = fs_read(out->ctx, p->e->root, mem_fmt(out->ctx, "%s/%s", copy->source, name),
 			    COPY_MAX, 0, &data, &file.len, err);
 		if (r < 0)
 			break;
 		file.type = ARTIFACT_FILE;
-		file.path = mem_fmt(p->ctx, "%s/%s", copy->path, name);
+		file.path = mem_fmt(out->ctx, "%s/%s", copy->path, name);
 		file.data = data;
 		file.mode = 0644;
 		catalog_add(out, &file);
@@ -298,9 +332,12 @@ static int compare_one(struct plan *p, const char *scope, const char *part,
 int plan_compare(struct plan *p, const char *scope, const char *part, struct catalog *want,
 		 struct owned **rows, size_t n_rows, struct err *err)
 {
+	cleanup_(mem_freep) void *tmp = mem_ctx(p->ctx, "compare");
 	size_t i = 0;
 	size_t j = 0;
 	int r = expand(p, want, err);
+
+	p->tmp = tmp;
 
 	if (r >= 0)
 		r = catalog_sort(want, err);

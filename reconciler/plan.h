@@ -65,8 +65,14 @@ struct visit {
 	const char *scope, *part;
 };
 
+/* A map of rows, open for reading; NULL when there is no such file. */
+struct open_map {
+	struct map *map;
+};
+
 struct plan {
 	const void *ctx;
+	const void *tmp; /* for what the comparison of one scope needs only meanwhile */
 	struct engine *e;
 	struct action *v;
 	size_t n, cap;
@@ -78,7 +84,8 @@ struct plan {
 	int64_t rev; /* desired revision it leads to */
 	int64_t now;
 	struct identity_db *identities; /* as they will be; loaded when first asked for */
-	struct strmap maps;             /* map file → struct map, or NULL if there is none */
+	struct strmap names;            /* numbers of system users and groups asked for alone */
+	struct strmap maps;             /* map file → struct open_map */
 	struct strmap folders;          /* names in the administrator's include folders */
 	struct strmap once;             /* places that this plan makes once for a first resource */
 	struct strmap owed;             /* what daemons are still to be told (owed.h) */

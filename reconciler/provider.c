@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -123,8 +124,48 @@ static void put_file(struct plan *p, enum action_op op, const struct artifact *w
 		a->before = seen->data;
 		a->before_len = seen->len;
 	}
-	a->post = content_digest(want->data, want->len, (want->flags & ARTIFACT_SERIAL) != 0,
-				 want->serial_at);
+	a->post = want->digest;
+}
+
+static bool bookkeeping_same(const struct artifact *want, const struct owned *old)
+{
+	return strcmp(old->resource, want->resource) == 0 &&
+	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
+}
+
+/*
+ * Whether it is the very file the manifest knows, with the times it was left with. By whatever way
+ * the path leads there: another file is another inode.
+ */
+static bool is_untouched(struct plan *p, const struct owned *old)
+{
+	struct stat st;
+	struct stamp now;
+
+	if (fstatat(p->e->root, old->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	now = stamp_of(&st);
+	return memcmp(&now, &old->stamp, sizeof(now)) == 0;
+}
+
+/* The same for a folder, whose times tell of what is in it. */
+static bool dir_is_untouched(struct plan *p, const struct artifact *want, const struct owned *old)
+{
+	struct err ignored = ERR_INIT;
+	struct stat st;
+	struct stamp now;
+
+	if (fstatat(p->e->root, old->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode))
+		return false;
+	now = stamp_of_dir(&st);
+	return memcmp(&now, &old->stamp, sizeof(now)) == 0 && meta_same(p, want, &st, &ignored);
+}
+
+static bool row_same(const struct artifact *want, const struct owned *old)
+{
+	return old && digest_eq(&old->digest, &want->digest) && old->flags == want->flags &&
+	       bookkeeping_same(want, old);
 }
 
 static int look(struct plan *p, const char *path, unsigned flags, struct seen *ret, struct err *err)
@@ -154,19 +195,10 @@ static int read_seen(struct plan *p, const char *path, unsigned flags, struct se
 
 static bool owned_same(const struct artifact *want, const struct owned *old)
 {
-	struct digest d;
-
 	if (!old || old->mode != want->mode || old->flags != want->flags ||
 	    !same_text(old->owner, want->owner) || !same_text(old->group, want->group))
 		return false;
-	d = artifact_content_digest(want);
-	return digest_eq(&d, &old->digest);
-}
-
-static bool bookkeeping_same(const struct artifact *want, const struct owned *old)
-{
-	return strcmp(old->resource, want->resource) == 0 &&
-	       strcmp(old->service ? old->service : "", want->service ? want->service : "") == 0;
+	return digest_eq(&want->digest, &old->digest);
 }
 
 /*
@@ -246,7 +278,7 @@ static bool made_for_another(struct plan *p, const struct artifact *want)
 	if (*slot)
 		return true;
 	*slot = p;
-	return owned_get(p->ctx, p->e->db, want->type, want->path, &o, &ignored) >= 0;
+	return owned_get(p->tmp, p->e->db, want->type, want->path, &o, &ignored) >= 0;
 }
 
 static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old,
@@ -320,6 +352,10 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 
 	if (!want)
 		return file_gone(p, old, err);
+	if (old && (want->flags & ARTIFACT_ONCE))
+		return 0; /* what became of it since is the tenant's business */
+	if (owned_same(want, old) && bookkeeping_same(want, old) && is_untouched(p, old))
+		return 0;
 	r = look(p, want->path, want->flags, &seen, err);
 	if (r < 0)
 		return r;
@@ -333,12 +369,6 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 		p->v[p->n - 1].is_drift = old != NULL;
 		return 0;
 	}
-	if (owned_same(want, old)) {
-		struct stamp now = stamp_of(&seen.st);
-
-		if (memcmp(&now, &old->stamp, sizeof(now)) == 0 && bookkeeping_same(want, old))
-			return 0;
-	}
 	r = read_seen(p, want->path, want->flags, &seen, err);
 	if (r < 0)
 		return r;
@@ -347,7 +377,7 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 		seen.serial = serial_in(seen.data, seen.len,
 					old ? (size_t)old->serial_at : want->serial_at);
 	live = content_digest(seen.data, seen.len, has_serial, want->serial_at);
-	wanted = artifact_content_digest(want);
+	wanted = want->digest;
 	if (digest_eq(&live, &wanted) && meta_same(p, want, &seen.st, err)) {
 		struct action *a =
 			plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "as wanted already");
@@ -419,6 +449,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return dir_gone(p, old, err);
 	if ((want->flags & ARTIFACT_ONCE) && (old || made_for_another(p, want)))
 		return 0;
+	if (row_same(want, old) && dir_is_untouched(p, want, old))
+		return 0;
 	r = fs_stat(p->e->root, want->path, &st, err);
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
 		err_clear(err);
@@ -431,9 +463,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 		return err_set(err, ERR_CONFLICT,
 			       "%s is there and is not a folder; move it away first", want->path);
 	if (meta_same(p, want, &st, err)) {
-		if (!old || !bookkeeping_same(want, old) || old->flags != want->flags ||
-		    !digest_eq(&old->digest, &want->digest))
-			(void)plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already");
+		plan_add(p, ACTION_RECORD, STAGE_FOLDER, want, old, "there already")->stamp =
+			stamp_of_dir(&st);
 		return 0;
 	}
 	if (err->code)
@@ -461,6 +492,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	struct action *a;
 	char *target = NULL;
 	bool once = ((want ? want->flags : old->flags) & ARTIFACT_ONCE) != 0;
+	struct stat st;
 	int r;
 
 	if (old && once) { /* what became of it since is the tenant's business */
@@ -469,7 +501,9 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 				       "no longer ours");
 		return 0;
 	}
-	r = fs_readlink(p->ctx, p->e->root, path, &target, err);
+	if (want && row_same(want, old) && is_untouched(p, old))
+		return 0;
+	r = fs_readlink(p->tmp, p->e->root, path, &target, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
 		r = reported(p, want, old, "is missing", err);
@@ -486,9 +520,11 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return foreign("entry", path, err);
 	if (want && strcmp(target, want->data) == 0) {
-		if (!old || !digest_eq(&old->digest, &want->digest))
-			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
-		return 0;
+		r = fs_stat(p->e->root, path, &st, err);
+		if (r >= 0)
+			plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already")->stamp =
+				stamp_of(&st);
+		return r;
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("link", path, err);
@@ -497,6 +533,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 		return r;
 	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
 		     want ? "changed" : "no longer wanted");
+	mem_steal(p->ctx, target);
 	a->before = target;
 	a->before_len = strlen(target);
 	return 0;
@@ -597,8 +634,13 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return r;
 	exists = identity_find(p->identities, want ? want->path : old->path, &is);
-	if (!want) { /* a killed run may have left its group and shadow rows */
-		exists = exists || journal_has(p->e->db, ARTIFACT_USER, old->path);
+	if (!want) {
+		uint32_t gid;
+
+		/* the group goes last: while it is there, a deletion was cut short */
+		exists = exists || journal_has(p->e->db, ARTIFACT_USER, old->path) ||
+			 (identity_group_find(p->identities, old->path, &gid) &&
+			  (int64_t)gid == old->serial);
 		(void)plan_add(p, exists ? ACTION_DELETE : ACTION_FORGET, STAGE_TRASH, NULL, old,
 			       exists ? "no longer wanted" : "gone already");
 		p->v[p->n - 1].serial = old->serial;
@@ -647,27 +689,29 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 static int row_value(struct plan *p, const char *path, char **ret, struct err *err)
 {
 	const char *colon = strchr(path, ':');
-	char *file;
-	void **slot;
-	struct map *map = NULL;
+	char file[PATH_MAX];
+	struct open_map *open;
 	int r;
 
-	if (!colon)
+	if (!colon || (size_t)(colon - path) >= sizeof(file))
 		return err_set(err, ERR_CORRUPT, "%s: not a row of a map", path);
-	file = mem_strn(p->ctx, path, (size_t)(colon - path));
+	memcpy(file, path, (size_t)(colon - path));
+	file[colon - path] = '\0';
 	*ret = NULL;
-	slot = strmap_slot(&p->maps, file);
-	if (!*slot) {
-		r = map_open(p->ctx, p->e->root, file, 0, &map, err);
-		if (r == -ERR_NOTFOUND) {
-			err_clear(err);
-			return 0;
-		}
-		if (r < 0)
+	open = strmap_find(&p->maps, file);
+	if (!open) {
+		open = mem_new(p->ctx, struct open_map);
+		r = map_open(p->ctx, p->e->root, file, 0, &open->map, err);
+		if (r >= 0)
+			r = map_hold(open->map, err);
+		if (r < 0 && r != -ERR_NOTFOUND)
 			return r;
-		*slot = map;
+		err_clear(err);
+		*strmap_slot(&p->maps, mem_str(p->ctx, file)) = open;
 	}
-	r = map_get(p->ctx, *slot, colon + 1, ret, err);
+	if (!open->map)
+		return 0;
+	r = map_get(p->tmp, open->map, colon + 1, ret, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
 		return 0;
@@ -706,6 +750,7 @@ static int compare_row(struct plan *p, const struct artifact *want, const struct
 		     : old   ? "missing"
 			     : "new");
 	a->before = value;
+	mem_steal(p->ctx, value);
 	a->before_len = value ? strlen(value) : 0;
 	a->is_drift = want && old && digest_eq(&old->digest, &want->digest);
 	return 0;

@@ -18,39 +18,31 @@ const char *artifact_type_name(enum artifact_type t)
 
 struct digest artifact_content_digest(const struct artifact *a)
 {
-	char *copy;
-	struct digest d;
+	static const char blank[SERIAL_LEN] = "          ";
+	size_t after = a->serial_at + SERIAL_LEN;
 
 	if (!(a->flags & ARTIFACT_SERIAL) || !a->data || a->serial_at + SERIAL_LEN > a->len)
 		return digest_of(a->data ? a->data : "", a->len);
-	copy = mem_dup(NULL, a->data, a->len);
-	memset(copy + a->serial_at, ' ', SERIAL_LEN);
-	d = digest_of(copy, a->len);
-	(void)talloc_free(copy);
-	return d;
+	return digest_of_parts((const struct digest_part[]){ { a->data, a->serial_at },
+							     { blank, SERIAL_LEN },
+							     { a->data + after, a->len - after } },
+			       3);
 }
 
 static struct digest whole_digest(const struct artifact *a)
 {
-	struct digest content = artifact_content_digest(a);
-	char small[512];
 	struct buf b = { .max = BUF_MAX };
 	struct digest d;
-	int n;
 
-	if (a->type == ARTIFACT_FILE || a->type == ARTIFACT_DIR) { /* the many: no allocation */
-		n = snprintf(small, sizeof(small), "%d %u %o %s:%s ", (int)a->type, a->flags,
-			     (unsigned)a->mode, a->owner ? a->owner : "root",
-			     a->group ? a->group : "root");
-		memcpy(small + n, content.b, sizeof(content.b));
-		return digest_of(small, (size_t)n + sizeof(content.b));
-	}
+	if (a->type == ARTIFACT_FILE)
+		return artifact_content_digest(a);
 	buf_printf(&b, "%d %u %o %s:%s %s %s %s %s %s ", (int)a->type, a->flags, (unsigned)a->mode,
 		   a->owner ? a->owner : "root", a->group ? a->group : "root",
 		   a->home ? a->home : "", a->shell ? a->shell : "", a->gecos ? a->gecos : "",
 		   a->hash ? a->hash : "", a->anchor ? a->anchor : "");
-	buf_put(&b, content.b, sizeof(content.b));
-	d = digest_of(b.data, b.len);
+	d = digest_of_parts((const struct digest_part[]){ { b.data, b.len },
+							  { a->data ? a->data : "", a->len } },
+			    2);
 	buf_done(&b);
 	return d;
 }

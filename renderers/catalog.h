@@ -63,7 +63,9 @@ struct artifact {
 	const char *home, *shell, *gecos, *hash;
 	/* BLOCK: the block is put after the first line that equals this, or at the end */
 	const char *anchor;
-	struct digest digest; /* over everything above that can differ; set by catalog_add() */
+	/* FILE: of its content, the serial left out; others: over everything above that
+	 * can differ. Set by catalog_add(). */
+	struct digest digest;
 };
 
 struct catalog {

@@ -93,6 +93,20 @@ static int put_folder(const struct mail *m, const struct mailbox *box, const cha
 	return 0;
 }
 
+/* Mail is data: it stays when the server is switched off. */
+static int put_folders(const struct mail *m, struct err *err)
+{
+	const char *home = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < m->boxes->n && r >= 0; i++) {
+		const struct mailbox *box = m->boxes->v[i];
+
+		r = put_folder(m, box, mem_fmt(m->v->ctx, "mailbox/%s", box->address), &home, err);
+	}
+	return r;
+}
+
 static void put_login(const struct mail *m, const struct mailbox *box, const char *home,
 		      struct colon *file)
 {
@@ -305,14 +319,15 @@ static int mail_domain_render(const struct view *v, struct catalog *out, struct 
 	};
 	int r;
 
-	if (!d || !v->account || m.boxes->n + m.forwarders->n == 0 ||
-	    !view_setting_is(v, "mail_server", "postfix-dovecot"))
+	if (!d || !v->account || m.boxes->n + m.forwarders->n == 0)
 		return 0;
 	r = place_name("name", d->name, err);
 	if (r < 0)
 		return r;
 	m.domain = d->name;
 	m.resource = mem_fmt(v->ctx, "domain/%s", d->name);
+	if (!view_setting_is(v, "mail_server", "postfix-dovecot"))
+		return put_folders(&m, err);
 	m.suspended = account_is_suspended(v->account);
 	put_domain(&m);
 	r = put_mailboxes(&m, err);

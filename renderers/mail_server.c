@@ -317,6 +317,7 @@ static int mail_server_render(const struct view *v, struct catalog *out, struct 
 {
 	int r;
 
+	put_store(out); /* mail is data: it stays when the server is switched off */
 	if (!view_setting_is(v, "mail_server", "postfix-dovecot"))
 		return 0;
 	r = put_auth(v, out, err);
@@ -329,7 +330,6 @@ static int mail_server_render(const struct view *v, struct catalog *out, struct 
 	if (r < 0)
 		return err_wrap(err, "mail server");
 	put_maps(out);
-	put_store(out);
 	return 0;
 }
 

@@ -23,24 +23,22 @@ int history_raise(struct err *err, enum err_code code, const char *what)
 	return err_set(err, code, "%s: %s", what, e && e->message ? e->message : "no details");
 }
 
-int history_put(struct history *h, git_object_t type, const struct buf *data, const char *name,
-		git_oid *ret, struct err *err)
+int history_put(struct history *h, git_object_t type, const struct buf *data, git_oid *ret,
+		struct err *err)
 {
-	git_odb_backend *to = h->batch ? h->mem : h->loose;
+	const char *text = data->data ? data->data : "";
 
-	if (git_odb_hash(ret, data->data ? data->data : "", data->len, type) < 0)
+	if (git_odb_hash(ret, text, data->len, type) < 0)
 		return history_raise(err, ERR_SYSTEM, "history: hash object");
 	/* Not git_odb_write: for each new object it reads the pack folder again. */
 	if (h->loose->freshen(h->loose, ret) == 0 || h->packs->freshen(h->packs, ret) == 0)
 		return 0;
-	if (h->batch && h->mem->exists(h->mem, ret))
-		return 0;
 	git_error_clear();
-	if (to->write(to, ret, data->data ? data->data : "", data->len, type) < 0)
-		return history_raise(err, ERR_SYSTEM, "history: write object");
 	if (h->batch)
-		packed_add(h->batch, ret, name);
-	return 0;
+		return batch_has(h->batch, ret)
+			       ? 0
+			       : batch_put(h->batch, ret, type, text, data->len, err);
+	return loose_write(h, ret, type, text, data->len, err);
 }
 
 static bool is_reserved(const char *part, size_t len)
@@ -247,7 +245,7 @@ static int write_commit(struct history *h, const struct history_meta *m, const g
 	put_person(&out, "committer", m);
 	buf_putc(&out, '\n');
 	put_message(&out, m);
-	return history_put(h, GIT_OBJECT_COMMIT, &out, NULL, ret, err);
+	return history_put(h, GIT_OBJECT_COMMIT, &out, ret, err);
 }
 
 static int move_branch(struct history *h, const char *ref, const git_oid *old, const git_oid *new,
@@ -309,7 +307,7 @@ static int build(struct history *h, const struct job *job, git_oid *new, git_oid
 		old_tree = git_commit_tree_id(parent);
 	r = tree_apply(h, old_tree, job->changes, job->n, &tree, &is_empty, err);
 	if (r == 0 && is_empty)
-		r = history_put(h, GIT_OBJECT_TREE, &nothing, "", &tree, err);
+		r = history_put(h, GIT_OBJECT_TREE, &nothing, &tree, err);
 	if (r < 0)
 		return r;
 	*new = *old;
@@ -320,14 +318,15 @@ static int build(struct history *h, const struct job *job, git_oid *new, git_oid
 
 static int commit_locked(struct history *h, const struct job *job, char *ret_oid, struct err *err)
 {
-	char pack[41];
 	git_oid new;
 	git_oid old;
 	bool has_old;
 	int r = build(h, job, &new, &old, &has_old, err);
 
 	if (r == 0 && h->batch)
-		r = pack_write(h, h->batch, h->flags & HISTORY_FSYNC, pack, err);
+		r = batch_end(h->batch, err);
+	else if (h->batch)
+		batch_drop(h->batch); /* nothing changes, or it failed */
 	if (r == 0)
 		r = move_branch(h, job->ref, has_old ? &old : NULL, &new, err);
 	if (r < 0)
@@ -343,7 +342,6 @@ int history_commit(struct history *h, const char *branch, const struct history_c
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "history_commit");
 	const struct history_change **sorted = NULL;
-	struct packed_list batch = { .ctx = ctx };
 	char ref[96];
 	int r;
 
@@ -362,10 +360,11 @@ int history_commit(struct history *h, const char *branch, const struct history_c
 
 	if (flock(h->lock_fd, LOCK_EX) < 0)
 		return err_sys(err, "lock %s", h->path);
-	h->batch = n > BATCH_MIN ? &batch : NULL;
-	r = commit_locked(h, &job, ret_oid, err);
-	if (h->batch)
-		(void)git_mempack_reset(h->mem); /* packed by now, or given up */
+	h->batch = NULL;
+	if (n > BATCH_MIN)
+		r = batch_begin(ctx, h, &h->batch, err);
+	if (r >= 0)
+		r = commit_locked(h, &job, ret_oid, err);
 	h->batch = NULL;
 	(void)flock(h->lock_fd, LOCK_UN);
 	return r;

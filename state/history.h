@@ -4,7 +4,7 @@
  * The revision log in the model is the truth; this repository can be rebuilt
  * from it at any time. Therefore: a repository that cannot be read is moved
  * aside and a new one started, and nothing is fsynced unless HISTORY_FSYNC asks
- * for it (packing, which removes files, always is). A killed process leaves
+ * for it (packs always are: an opening takes their word). A killed process leaves
  * either the old or the new tip. Writers of several processes take turns by a
  * lock file; a tip moved by somebody else (a git program) is -ERR_CONFLICT.
  *
@@ -77,6 +77,9 @@ int history_path_check(const char *path, struct err *err) must_check;
 int64_t history_loose_count(struct history *h, struct err *err) must_check;
 /* Moves all loose objects into one verified pack. Returns how many; 0: there were none. */
 int64_t history_pack(struct history *h, struct err *err) must_check;
+
+/* Packs when about HISTORY_PACK_AT objects are loose; looks at one folder of the 256 to know. */
+int history_pack_if_due(struct history *h, struct err *err) must_check;
 
 /* The id of BRANCH's tip; -ERR_NOTFOUND when it has no commit yet. */
 int history_head(struct history *h, const char *branch, char *ret_oid, struct err *err) must_check;

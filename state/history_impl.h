@@ -9,7 +9,6 @@
 #define STATE_HISTORY_IMPL_H
 
 #include <git2.h>
-#include <git2/sys/mempack.h>
 #include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
 
@@ -40,10 +39,11 @@ struct history {
 	bool is_git_up; /* libgit2's reference count is ours to give back */
 	int lock_fd;
 	git_repository *repo;
-	git_odb *odb; /* owns the three backends below */
+	git_odb *odb; /* owns the two backends below */
 	git_odb_backend *loose, *packs;
-	git_odb_backend *mem;      /* holds a large commit's objects until they are packed */
-	struct packed_list *batch; /* not NULL: objects go to mem and are listed here */
+	int objects;         /* the folder */
+	struct deflater *z;  /* made with the first loose object */
+	struct batch *batch; /* not NULL: objects go there */
 };
 
 struct tree_entry {
@@ -61,9 +61,23 @@ struct tree {
 
 /* "WHAT: libgit2's words". */
 int history_raise(struct err *err, enum err_code code, const char *what);
-/* Writes an object unless it is there; NAME is its path or NULL. */
-int history_put(struct history *h, git_object_t type, const struct buf *data, const char *name,
-		git_oid *ret, struct err *err) must_check;
+/* Writes an object unless it is there. */
+int history_put(struct history *h, git_object_t type, const struct buf *data, git_oid *ret,
+		struct err *err) must_check;
+
+/* One object as a file of its own, under the writer's lock. */
+int loose_write(struct history *h, const git_oid *id, git_object_t type, const void *data,
+		size_t len, struct err *err) must_check;
+
+/* A large commit's objects, on their way into one pack. One at a time, under the writer's lock. */
+int batch_begin(const void *ctx, struct history *h, struct batch **ret, struct err *err) must_check;
+bool batch_has(const struct batch *b, const git_oid *id);
+int batch_put(struct batch *b, const git_oid *id, git_object_t type, const void *data, size_t len,
+	      struct err *err) must_check;
+/* Puts the pack in its place, durable when it returns. */
+int batch_end(struct batch *b, struct err *err) must_check;
+/* Forgets it. */
+void batch_drop(struct batch *b);
 
 /* Reads and checks a tree; ID NULL: an empty one. Memory on CTX. */
 int tree_load(const void *ctx, struct history *h, const git_oid *id, struct tree *ret,

@@ -23,6 +23,7 @@ static int done(struct history *h)
 	if (h->repo)
 		git_repository_free(h->repo);
 	fd_close(&h->lock_fd);
+	fd_close(&h->objects);
 	if (h->is_git_up)
 		(void)git_libgit2_shutdown();
 	return 0;
@@ -98,19 +99,13 @@ static int add_backend(git_odb *odb, git_odb_backend *b, int priority)
 	return r;
 }
 
-/* The same three as libgit2 would make, but in our hands. */
+/* The same two as libgit2 would make, but in our hands. */
 static int open_objects(struct history *h)
 {
 	cleanup_(mem_freep) char *dir = mem_fmt(NULL, "%s/objects", h->path);
 	git_odb_backend *b = NULL;
 	int r = git_odb_new(&h->odb);
 
-	if (r == 0)
-		r = git_mempack_new(&b);
-	if (r == 0)
-		r = add_backend(h->odb, b, 999);
-	if (r == 0)
-		h->mem = b;
 	if (r == 0)
 		r = git_odb_backend_loose(&b, dir, COMPRESSION, (h->flags & HISTORY_FSYNC) ? 1 : 0,
 					  0, 0);
@@ -131,6 +126,7 @@ static int open_objects(struct history *h)
 static int attach(struct history *h, struct err *err)
 {
 	cleanup_(mem_freep) char *lock = mem_fmt(NULL, "%s/novacpx-writer", h->path);
+	cleanup_(mem_freep) char *objects = mem_fmt(NULL, "%s/objects", h->path);
 
 	/* The _bare variant looks nowhere else and does not mind another owner. */
 	if (git_repository_open_bare(&h->repo, h->path) < 0 || open_objects(h) < 0)
@@ -140,7 +136,10 @@ static int attach(struct history *h, struct err *err)
 	if (git_repository_set_ident(h->repo, "novacpx", "novacpx") < 0)
 		return history_raise(err, ERR_CORRUPT, "history: set identity");
 	h->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	return h->lock_fd < 0 ? err_sys(err, "open %s", lock) : 0;
+	if (h->lock_fd < 0)
+		return err_sys(err, "open %s", lock);
+	h->objects = open(objects, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return h->objects < 0 ? err_sys(err, "open %s", objects) : 0;
 }
 
 static void detach(struct history *h)
@@ -150,6 +149,7 @@ static void detach(struct history *h)
 	h->odb = NULL;
 	h->repo = NULL;
 	fd_close(&h->lock_fd);
+	fd_close(&h->objects);
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -234,15 +234,18 @@ static int check_commit(struct check *c, git_oid *id, struct err *err)
 	struct tree_diff d = {
 		.h = c->h, .fn = check_entry, .arg = c, .trees = true, .path = BUF_ON(NULL)
 	};
+	bool is_packed;
 	int r = history_object_check(c->h->odb, id, err);
 
 	if (r == 0)
 		r = history_commit_get(c->h, id, &commit, err);
 	if (r == 0 && git_commit_parentcount(commit) > 0)
 		r = history_commit_get(c->h, git_commit_parent_id(commit, 0), &parent, err);
-	if (r == 0)
+	/* a commit in a pack has all it brought in packs, which are written whole and synced */
+	is_packed = c->h->packs->exists(c->h->packs, id) != 0;
+	if (r == 0 && !is_packed)
 		r = history_object_check(c->h->odb, git_commit_tree_id(commit), err);
-	if (r == 0)
+	if (r == 0 && !is_packed)
 		r = tree_diff(&d, parent ? git_commit_tree_id(parent) : NULL,
 			      git_commit_tree_id(commit), err);
 	buf_done(&d.path);
@@ -356,7 +359,7 @@ int history_open(const void *ctx, const char *path, unsigned flags, struct histo
 	bool is_rebuilt = false;
 	int r;
 
-	h->lock_fd = -1;
+	h->lock_fd = h->objects = -1;
 	h->path = mem_str(h, path);
 	h->flags = flags;
 	talloc_set_destructor(h, done);

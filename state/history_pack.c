@@ -9,6 +9,11 @@
 #include "base/fs.h"
 #include "state/history_impl.h"
 
+enum {
+	SAMPLE_SHARD =
+		0x17, /* ids are evenly spread: one folder tells of all 256, as git gc has it */
+};
+
 void packed_add(struct packed_list *list, const git_oid *id, const char *name)
 {
 	mem_room(list->ctx, &list->v, &list->cap, list->n, sizeof(*list->v));
@@ -114,6 +119,17 @@ int64_t history_loose_count(struct history *h, struct err *err)
 	int r = each_loose(h, count_one, &n, err);
 
 	return r < 0 ? r : n;
+}
+
+int history_pack_if_due(struct history *h, struct err *err)
+{
+	int64_t n = 0;
+	int r = each_in_shard(h, SAMPLE_SHARD, count_one, &n, err);
+
+	if (r < 0 || n * 256 <= HISTORY_PACK_AT)
+		return r;
+	n = history_pack(h, err);
+	return n < 0 ? (int)n : 0;
 }
 
 static int packed_cmp(const void *a, const void *b)

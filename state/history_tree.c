@@ -213,7 +213,7 @@ static int apply_group(struct level *l, const struct history_change *const *v, s
 
 	struct buf blob = { .data = (char *)(uintptr_t)exact->data, .len = exact->len };
 
-	r = history_put(l->h, GIT_OBJECT_BLOB, &blob, exact->path, &id, err);
+	r = history_put(l->h, GIT_OBJECT_BLOB, &blob, &id, err);
 	if (r < 0 || (file && git_oid_equal(&file->id, &id)))
 		return r;
 	drop(&file);
@@ -223,7 +223,12 @@ static int apply_group(struct level *l, const struct history_change *const *v, s
 
 static void put_entry(struct buf *out, const struct tree_entry *e)
 {
-	buf_printf(out, "%o ", e->mode);
+	if (e->mode == MODE_TREE)
+		buf_puts(out, "40000 ");
+	else if (e->mode == MODE_FILE)
+		buf_puts(out, "100644 ");
+	else
+		buf_printf(out, "%o ", e->mode);
 	buf_put(out, e->name, e->len);
 	buf_putc(out, '\0');
 	buf_put(out, e->id.id, GIT_OID_RAWSZ);
@@ -268,14 +273,12 @@ static bool is_changed(const struct level *l)
 static int write_level(struct level *l, git_oid *ret, bool *ret_empty, struct err *err)
 {
 	cleanup_(buf_done) struct buf out = BUF_ON(NULL);
-	cleanup_(mem_freep) char *name =
-		l->at ? mem_strn(NULL, l->v[0]->path, l->at - 1) : mem_str(NULL, "");
 
 	*ret_empty = merge(l, &out) == 0;
 	if (out.over)
-		return err_set(err, ERR_TOOBIG, "history: folder %s is over %zu MiB", name,
-			       BUF_MAX >> 20);
-	return *ret_empty ? 0 : history_put(l->h, GIT_OBJECT_TREE, &out, name, ret, err);
+		return err_set(err, ERR_TOOBIG, "history: folder %.*s is over %zu MiB",
+			       (int)MAX(l->at, 1) - 1, l->v[0]->path, BUF_MAX >> 20);
+	return *ret_empty ? 0 : history_put(l->h, GIT_OBJECT_TREE, &out, ret, err);
 }
 
 static int apply_level(struct level *l, const git_oid *old, size_t n, git_oid *ret, bool *ret_empty,

@@ -162,7 +162,7 @@ void git_raw_pack(const struct git_raw *g, const char *path)
 	cleanup_(buf_done) struct buf out = { .max = SIZE_MAX / 2 };
 	struct packer p;
 
-	packer_begin(&p, Z_DEFAULT_COMPRESSION);
+	packer_begin(&p, Z_BEST_SPEED); /* as the engine does */
 	for (size_t i = 0; i < g->n; i++) {
 		packer_object(&p, &g->v[i], false);
 		buf_put(&out, p.out, p.len);

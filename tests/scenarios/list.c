@@ -275,7 +275,7 @@ static void list_daemons(struct list *l)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const char *runs = recording_runs(l->ctx, l->e->root, names[i]);
 
-		if (runs)
+		if (runs && (l->how != LIST_WANTED || strcmp(runs, "STALE") == 0))
 			add_line(l, "runs    %s %s", names[i], runs);
 	}
 }
@@ -287,7 +287,7 @@ static int add_condition(const struct condition *c, void *arg, struct err *err)
 	(void)err;
 	if (l->how == LIST_BRIEF)
 		add_line(l, "status  %s %s (%s): %s", c->resource, c->type, c->reason, c->message);
-	else
+	else if (strcmp(c->type, "Progressing") != 0) /* of the moment */
 		add_line(l, "status  %s %s (%s)", c->resource, c->type, c->reason);
 	return 0;
 }

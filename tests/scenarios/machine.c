@@ -185,6 +185,15 @@ void machine_make(const char *fixture, const char *root)
 	furnish(root);
 }
 
+void machine_take_model(const char *from, const char *to)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "model");
+	const char *target = mem_fmt(ctx, "%s" ENGINE_STATE_DIR "/model.db", to);
+
+	tree_remove(target);
+	copy_file(mem_fmt(ctx, "%s" ENGINE_STATE_DIR "/model.db", from), target);
+}
+
 struct engine *machine_open(const void *ctx, const char *root)
 {
 	struct err err = ERR_INIT;

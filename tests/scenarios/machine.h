@@ -28,6 +28,9 @@ void tree_remove(const char *path);
 /* A new machine from the fixture folder. */
 void machine_make(const char *fixture, const char *root);
 
+/* Gives TO the desired state of FROM, as if it had been there always. */
+void machine_take_model(const char *from, const char *to);
+
 /* The engine of ROOT with recording verbs. */
 struct engine *machine_open(const void *ctx, const char *root);
 

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 enum {
-	RANDOM_SEEDS = 4,
-	RANDOM_STEPS = 200
+	RANDOM_SEEDS = 6,
+	RANDOM_STEPS = 500 /* nearly half of them are taken */
 };
 
 /* Prints one TAP line, and on failure the seed and the steps that led there. */

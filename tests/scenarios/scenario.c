@@ -30,7 +30,7 @@
 
 enum {
 	FILE_MAX = 8 << 20,
-	LATER = 7200, /* when what failed is tried again */
+	LATER = 5 * 3600, /* when what failed is tried again */
 	SHOWN_FAILURES = 3
 };
 
@@ -225,7 +225,7 @@ static void run_second(const void *ctx, void *arg)
 	struct err err = ERR_INIT;
 	size_t n;
 
-	clock_set(LATER);
+	clock_set(steps_end(&sc->steps) + LATER);
 	n = machine_left(e, false, false, &out);
 	n += machine_left(e, true, false, &out);
 	if (!sc->steps.is_unsettled &&
@@ -252,15 +252,17 @@ static void run_again(const void *ctx, void *arg)
 	struct buf out = BUF_ON(ctx);
 	struct err err = ERR_INIT;
 	struct engine *e = machine_open(ctx, sc->live);
+	struct buf again = BUF_ON(ctx);
 
 	if (head_of(e) == sc->head) {
 		(void)talloc_free(e);
 		(void)step_run(&sc->steps, sc->last, sc->live, NULL);
 		e = machine_open(ctx, sc->live);
 	}
-	clock_set(LATER);
-	if (machine_pass(e, false, NULL, &err) < 0)
+	clock_set(steps_end(&sc->steps) + LATER);
+	if (machine_pass(e, false, &again, &err) < 0)
 		buf_printf(&out, "the pass after it failed: %s\n", err.msg);
+	write_file(in_work(sc, "again"), buf_str(&again));
 	write_file(in_work(sc, "left"), buf_str(&out));
 	listing_to(e, LIST_WHOLE, in_work(sc, "whole"));
 }
@@ -394,6 +396,7 @@ static bool play_fault(struct scene *sc, const char *fault)
 	(void)printf("# NOVACPX_FAULT=%s at line %d leads to another end:\n", fault,
 		     sc->steps.v[sc->last].line);
 	tell(left ? left : "");
+	tell(read_file(ctx, in_work(sc, "again")));
 	tell(difference(ctx, sc->listing, end ? end : ""));
 	return false;
 }

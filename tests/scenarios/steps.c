@@ -244,6 +244,16 @@ static int apply_rollback(struct engine *e, void *arg, struct revision *rev,
 	return store_rollback_to(e->store, *(int64_t *)arg, rev, problems, err);
 }
 
+int machine_rollback(struct engine *e, int64_t to, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "work");
+	struct problems problems = { .ctx = ctx };
+	struct revision rev = { .time = engine_now(), .actor = "root", .source = "scenario" };
+	int r = apply_rollback(e, &to, &rev, &problems, err);
+
+	return r > 0 ? (store_commit(e->store, err) < 0 ? -(int)err->code : 1) : r;
+}
+
 static int apply_revert(struct engine *e, void *arg, struct revision *rev,
 			struct problems *problems, struct err *err)
 {
@@ -517,7 +527,7 @@ bool step_acts(const struct step *st)
 }
 
 /* A minute a step, and what the scenario adds. */
-static void set_clock(const struct steps *s, size_t i)
+static int64_t clock_at(const struct steps *s, size_t i)
 {
 	int64_t seconds = 3600;
 
@@ -526,7 +536,12 @@ static void set_clock(const struct steps *s, size_t i)
 		if (strcmp(s->v[k].words[0], "later") == 0)
 			seconds += strtoll(s->v[k].words[1], NULL, 10);
 	}
-	clock_set(seconds);
+	return seconds;
+}
+
+int64_t steps_end(const struct steps *s)
+{
+	return clock_at(s, s->n - 1);
 }
 
 static void show_step(struct buf *out, const struct step *st)
@@ -548,7 +563,7 @@ int step_run(const struct steps *s, size_t i, const char *root, struct buf *out)
 	cleanup_(fd_close) int fd = fs_root_open(root, &err);
 	struct run r = { .s = s, .st = st, .root = fd, .ctx = ctx, .out = out };
 
-	set_clock(s, i);
+	clock_set(clock_at(s, i));
 	if (out)
 		show_step(out, st);
 	for (size_t k = 0; k < ARRAY_LEN(verbs); k++) {

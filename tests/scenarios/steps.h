@@ -43,6 +43,8 @@ struct steps {
 
 /* Ends the program with the line when the text is no scenario. */
 void steps_parse(struct steps *s, const char *name, const char *text);
+/* The clock at the last step. */
+int64_t steps_end(const struct steps *s);
 /* Whether the step lets the engine work. */
 bool step_acts(const struct step *st);
 /* Runs step I on the machine ROOT; what there is to see goes to OUT. Returns what the engine did. */
@@ -52,6 +54,8 @@ int step_run(const struct steps *s, size_t i, const char *root, struct buf *out)
 int machine_pass(struct engine *e, bool full, struct buf *out, struct err *err);
 /* State files' text as one revision. 1: something changed and is committed. */
 int machine_state(struct engine *e, const char *text, bool prune, struct buf *out, struct err *err);
+/* Likewise for going back to a revision. */
+int machine_rollback(struct engine *e, int64_t to, struct err *err);
 /* Live actions of a plan of everything; with STRICT, all its actions. To OUT what they are. */
 size_t machine_left(struct engine *e, bool full, bool strict, struct buf *out);
 
