@@ -39,6 +39,8 @@ enum artifact_flags {
 	ARTIFACT_LOCKED = 1 << 4, /* USER: the password does not work */
 	ARTIFACT_SERIAL =
 		1 << 5, /* FILE: SERIAL_LEN characters at serial_at take the zone's serial */
+	ARTIFACT_RELOAD =
+		1 << 6, /* MAPROW: the service remembers its answers until it is reloaded */
 };
 
 enum {

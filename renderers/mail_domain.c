@@ -54,6 +54,20 @@ static void put_row(const struct mail *m, const char *resource, const char *map,
 			    });
 }
 
+/* smtpd keeps for a hundred connections what it found for an address: a domain that came would stay unknown. */
+static void put_domain(const struct mail *m)
+{
+	catalog_add(m->out, &(struct artifact){
+				    .type = ARTIFACT_MAPROW,
+				    .flags = ARTIFACT_RELOAD,
+				    .path = mem_fmt(m->v->ctx, "%s:%s", MAP_DOMAINS, m->domain),
+				    .resource = m->resource,
+				    .service = "postfix",
+				    .data = "-",
+				    .len = 1,
+			    });
+}
+
 /* Mailboxes */
 
 static int put_folder(const struct mail *m, const struct mailbox *box, const char *resource,
@@ -315,7 +329,7 @@ static int mail_domain_render(const struct view *v, struct catalog *out, struct 
 	if (!view_setting_is(v, "mail_server", "postfix-dovecot"))
 		return put_folders(&m, err);
 	m.suspended = account_is_suspended(v->account);
-	put_row(&m, m.resource, MAP_DOMAINS, m.domain, "-");
+	put_domain(&m);
 	r = put_mailboxes(&m, err);
 	if (r >= 0)
 		r = put_ways(&m, err);

@@ -103,9 +103,8 @@ static void put_word(struct buf *b, const char *name, const char *value)
 
 static void put_flags(struct buf *b, unsigned flags)
 {
-	static const char *const names[] = {
-		"once", "secret", "tenant", "data", "locked", "serial"
-	};
+	static const char *const names[] = { "once",   "secret", "tenant", "data",
+					     "locked", "serial", "reload" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (flags & (1U << i))
