@@ -237,12 +237,16 @@ static void go_live(struct engine *e, struct changeset *cs, const char *name)
 	struct execution x = { .done = 0 };
 	struct err err = ERR_INIT;
 	struct cost t = cost_now();
+	struct cost part = t;
 	struct plan *p;
 
 	apply(e, cs, &err);
 	must_do(pass_plan(ctx, e, &opts, &p, &err), "plan", &err);
+	phase("  plan and check", &part);
 	must_do(store_commit(e->store, &err), "commit", &err);
+	phase("  commit", &part);
 	must_do(plan_execute(p, &x, &err), "execute", &err);
+	phase("  execute", &part);
 	sample(name, t);
 	for (size_t i = 0; i < p->n_findings; i++)
 		(void)fprintf(stderr, "bench: finding: %s: %s\n", p->findings[i].resource,
