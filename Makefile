@@ -155,8 +155,9 @@ $(B)/tests/bench/bench: $(BENCH) $(LIBS)
 
 .PHONY: bench
 bench: ## measure against the raw work of the same bytes (root; BENCH_N="100 1000")
-	+$(MAKE) -s VARIANT=release build/release/tests/bench/bench
+	+$(MAKE) -s VARIANT=release all build/release/tests/bench/bench
 	build/release/tests/bench/bench
+	-tests/bench/daemons
 
 # Lints
 

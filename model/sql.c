@@ -267,7 +267,7 @@ int64_t sql_last_id(struct sql *db)
 	return sqlite3_last_insert_rowid(db->handle);
 }
 
-static int run_text(struct sql *db, const char *text, struct err *err)
+int sql_do(struct sql *db, const char *text, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(db, text, &st, err);
@@ -277,7 +277,7 @@ static int run_text(struct sql *db, const char *text, struct err *err)
 
 int sql_begin(struct sql *db, struct err *err)
 {
-	return run_text(db, "BEGIN IMMEDIATE", err);
+	return sql_do(db, "BEGIN IMMEDIATE", err);
 }
 
 int sql_begin_reading(struct sql *db, struct err *err)
@@ -286,7 +286,7 @@ int sql_begin_reading(struct sql *db, struct err *err)
 
 	if (sql_in_txn(db))
 		return 0;
-	r = run_text(db, "BEGIN", err);
+	r = sql_do(db, "BEGIN", err);
 	return r < 0 ? r : 1;
 }
 
@@ -296,7 +296,7 @@ int sql_commit(struct sql *db, struct err *err)
 
 	if (fault_point("commit"))
 		return err_sys(err, "commit to %s", sqlite3_db_filename(db->handle, "main"));
-	r = run_text(db, "COMMIT", err);
+	r = sql_do(db, "COMMIT", err);
 	(void)fault_point("committed"); /* only to be killed at */
 	return r;
 }

@@ -29,6 +29,8 @@ int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret
 	     struct err *err) must_check; /* closed with CTX or talloc_free */
 /* One or several statements without values. */
 int sql_exec(struct sql *db, const char *text, struct err *err) must_check;
+/* One statement without values or rows, kept for the next time; TEXT as for sql_get(). */
+int sql_do(struct sql *db, const char *text, struct err *err) must_check;
 /* TEXT must live as long as DB when it is not a literal. */
 int sql_get(struct sql *db, const char *text, struct stmt **ret, struct err *err) must_check;
 void sql_done(struct stmt **st); /* resets and gives back */

@@ -404,7 +404,7 @@ int journal_put(struct sql *db, enum artifact_type type, const char *path, const
 int journal_clear(struct sql *db, struct err *err)
 {
 	/* without a WHERE, SQLite empties the table's page even when it is empty, and a pass without work writes */
-	return sql_exec(db, "DELETE FROM journal WHERE true", err);
+	return sql_do(db, "DELETE FROM journal WHERE true", err);
 }
 
 bool journal_has(struct sql *db, enum artifact_type type, const char *path)

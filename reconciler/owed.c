@@ -26,7 +26,7 @@ int owed_put(struct sql *db, const char *what, struct err *err)
 int owed_replace(struct sql *db, const struct strmap *owed, struct err *err)
 {
 	/* WHERE: without it SQLite writes even where no row is, and a pass without work would touch the file */
-	int r = sql_exec(db, "DELETE FROM owed WHERE true", err);
+	int r = sql_do(db, "DELETE FROM owed WHERE true", err);
 
 	for (size_t i = 0; i < owed->n && r >= 0; i++) {
 		if (owed->entries[i].value)

@@ -326,7 +326,7 @@ int watch_refresh(struct watch *w, struct strmap *scopes, struct err *err)
 		r = add_query(w, &t, "SELECT DISTINCT " FOLDER " FROM artifact WHERE " WATCHED, &n,
 			      err);
 	if (r >= 0)
-		r = sql_exec(w->e->db, "DELETE FROM watch_new", err);
+		r = sql_do(w->e->db, "DELETE FROM watch_new", err);
 	if (r < 0) {
 		table_done(&t);
 		return r;
@@ -346,7 +346,7 @@ int watch_follow(struct watch *w, struct strmap *scopes, struct err *err)
 	int r = add_query(w, &w->t, "SELECT folder FROM watch_new ORDER BY folder", &n, err);
 
 	if (r >= 0)
-		r = sql_exec(w->e->db, "DELETE FROM watch_new", err);
+		r = sql_do(w->e->db, "DELETE FROM watch_new", err);
 	return r < 0 ? r : n.flags;
 }
 

@@ -16,33 +16,42 @@
 #include "state/history_impl.h"
 
 enum {
+	BLOCK = 4096,
 	LEVEL = 1, /* they are packed again soon: speed */
 };
 
 /* Swept when a killed writer leaves it; one writer at a time holds the lock. */
 #define TEMP "tmp_object_novacpx"
 
+/*
+ * Two kinds of stream. Stored is what would take a block of the disk in any case, and trees: ids
+ * do not compress.
+ */
 struct deflater {
-	z_stream z;
+	z_stream packed, stored;
 };
 
 static int deflater_free(struct deflater *d)
 {
-	(void)deflateEnd(&d->z);
+	(void)deflateEnd(&d->packed);
+	(void)deflateEnd(&d->stored);
 	return 0;
 }
 
-static struct deflater *deflater_of(struct history *h)
+static z_stream *stream_for(struct history *h, git_object_t type, size_t len)
 {
-	if (h->z) {
-		(void)deflateReset(&h->z->z);
-		return h->z;
+	z_stream *z;
+
+	if (!h->z) {
+		h->z = mem_new(h, struct deflater);
+		if (deflateInit(&h->z->packed, LEVEL) != Z_OK ||
+		    deflateInit(&h->z->stored, Z_NO_COMPRESSION) != Z_OK)
+			mem_abort();
+		talloc_set_destructor(h->z, deflater_free);
 	}
-	h->z = mem_new(h, struct deflater);
-	if (deflateInit(&h->z->z, LEVEL) != Z_OK)
-		mem_abort();
-	talloc_set_destructor(h->z, deflater_free);
-	return h->z;
+	z = type == GIT_OBJECT_TREE || len < BLOCK ? &h->z->stored : &h->z->packed;
+	(void)deflateReset(z);
+	return z;
 }
 
 static void deflate_all(struct buf *out, z_stream *z, const void *data, size_t len, int flush)
@@ -86,14 +95,14 @@ int loose_write(struct history *h, const git_oid *id, git_object_t type, const v
 		size_t len, struct err *err)
 {
 	cleanup_(buf_done) struct buf out = { .max = BUF_MAX * 2 };
-	struct deflater *d = deflater_of(h);
+	z_stream *z = stream_for(h, type, len);
 	char path[GIT_OID_HEXSZ + 2];
 	char head[32];
 	int n = snprintf(head, sizeof(head), "%s %zu", git_object_type2string(type), len);
 	int r;
 
-	deflate_all(&out, &d->z, head, (size_t)n + 1, Z_NO_FLUSH);
-	deflate_all(&out, &d->z, data, len, Z_FINISH);
+	deflate_all(&out, z, head, (size_t)n + 1, Z_NO_FLUSH);
+	deflate_all(&out, z, data, len, Z_FINISH);
 	if (out.over)
 		return err_set(err, ERR_TOOBIG, "history: an object is over %zu MiB",
 			       BUF_MAX >> 20);

@@ -285,6 +285,20 @@ static void measure(struct bench *b, int n)
 	place_remove(b);
 }
 
+static int live_command(char **argv, int n, int reps)
+{
+	run_live();
+	if (strcmp(argv[1], "live-first") == 0)
+		run_first(argv[2], n);
+	else if (strcmp(argv[1], "live-edit") == 0)
+		run_live_edits(argv[2], n, reps);
+	else if (strcmp(argv[1], "live-reload") == 0)
+		run_live_reload(argv[2], argv[3], reps);
+	else
+		return 2;
+	return 0;
+}
+
 static int command(char **argv, int argc)
 {
 	const char *root = argv[2];
@@ -306,6 +320,8 @@ static int command(char **argv, int argc)
 		run_plan(root, n, reps);
 	else if (strcmp(argv[1], "edit") == 0)
 		run_edit(root, n, reps);
+	else if (strncmp(argv[1], "live-", 5) == 0)
+		return live_command(argv, n, reps);
 	else if (strcmp(argv[1], "floor-first") == 0)
 		floor_first(root, argv[3]);
 	else if (strcmp(argv[1], "floor-noop") == 0)

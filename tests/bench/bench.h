@@ -33,6 +33,8 @@ void must_do(int r, const char *what, const struct err *err);
 void generate(struct changeset *cs, int n);
 /* One record of account I with a new address that depends on TURN. */
 void generate_edit(struct changeset *cs, int i, int turn);
+/* A further site of account I. */
+void generate_domain(struct changeset *cs, int i, int turn);
 
 /* The least of a Debian root that the engine wants to find below ROOT. */
 void machine_make(const char *root);
@@ -42,6 +44,10 @@ void run_first(const char *root, int n);
 void run_noop(const char *root, int reps);
 void run_plan(const char *root, int n, int reps);
 void run_edit(const char *root, int n, int reps);
+/* From here on daemons are spoken to: on a disposable machine, see tests/bench/daemons. */
+void run_live(void);
+void run_live_edits(const char *root, int n, int reps);
+void run_live_reload(const char *root, const char *service, int reps);
 /* The floor of the same; FROM is a root that converged, TO an empty folder beside it. */
 void floor_first(const char *from, const char *to);
 void floor_noop(const char *from, int reps);

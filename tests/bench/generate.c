@@ -86,3 +86,9 @@ void generate_edit(struct changeset *cs, int i, int turn)
 	ADD(cs, record, "zone", mem_fmt(cs->ctx, "site%05d.example", i), "name", "edit", "type",
 	    "A", "value", address(cs, i, turn));
 }
+
+void generate_domain(struct changeset *cs, int i, int turn)
+{
+	ADD(cs, domain, "name", mem_fmt(cs->ctx, "new%d.site%05d.example", turn, i), "account",
+	    mem_fmt(cs->ctx, "acc%05d", i), "type", "subdomain");
+}

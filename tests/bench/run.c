@@ -9,14 +9,26 @@
 #include "reconciler/archive.h"
 #include "reconciler/pass.h"
 
-/* In the place of the calls that speak to daemons (the linker's --wrap). */
+/* Whether the daemons are there, in `live-` commands; else the calls that speak to them do nothing. */
+static bool is_live;
+
+void run_live(void)
+{
+	is_live = true;
+}
+
+/* In the place of those calls (the linker's --wrap). */
+int __real_act_zones(struct plan *p, struct err *err);                  /* NOLINT */
+int __real_service_reload(const void *ctx, const struct service_at *at, /* NOLINT */
+			  const struct service *svc, struct err *err);
 int __wrap_act_zones(struct plan *p, struct err *err);                  /* NOLINT */
 int __wrap_service_reload(const void *ctx, const struct service_at *at, /* NOLINT */
 			  const struct service *svc, struct err *err);
 
 int __wrap_act_zones(struct plan *p, struct err *err) /* NOLINT */
 {
-	(void)err;
+	if (is_live)
+		return __real_act_zones(p, err);
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->v[i].stage == STAGE_ZONE)
 			p->v[i].is_done = true;
@@ -27,11 +39,7 @@ int __wrap_act_zones(struct plan *p, struct err *err) /* NOLINT */
 int __wrap_service_reload(const void *ctx, const struct service_at *at, /* NOLINT */
 			  const struct service *svc, struct err *err)
 {
-	(void)ctx;
-	(void)at;
-	(void)svc;
-	(void)err;
-	return 0;
+	return is_live ? __real_service_reload(ctx, at, svc, err) : 0;
 }
 
 static struct engine *open_engine(const void *ctx, const char *root)
@@ -116,7 +124,7 @@ void run_first(const char *root, int n)
 	apply(e, &cs, &err);
 	done = converge(e, true, false, &err);
 	sample("first", t);
-	if (done.failed || done.findings || done.done < (size_t)n)
+	if (!is_live && (done.failed || done.findings || done.done < (size_t)n))
 		bench_die("first convergence: something failed", &err);
 }
 
@@ -216,5 +224,68 @@ void run_edit(const char *root, int n, int reps)
 			bench_die("rollback: not one action", NULL);
 		if (i >= WARM_UP)
 			sample("rollback", t);
+	}
+}
+
+/* With the daemons there */
+
+/* Until what was changed is served; what is recorded afterwards is no part of it. */
+static void go_live(struct engine *e, struct changeset *cs, const char *name)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "live");
+	struct pass_opts opts = { .full = false };
+	struct execution x = { .done = 0 };
+	struct err err = ERR_INIT;
+	struct cost t = cost_now();
+	struct cost part = t;
+	struct plan *p;
+
+	apply(e, cs, &err);
+	must_do(pass_plan(ctx, e, &opts, &p, &err), "plan", &err);
+	phase("  plan and check", &part);
+	must_do(store_commit(e->store, &err), "commit", &err);
+	phase("  commit", &part);
+	must_do(plan_execute(p, &x, &err), "execute", &err);
+	phase("  execute", &part);
+	sample(name, t);
+	for (size_t i = 0; i < p->n_findings; i++)
+		(void)fprintf(stderr, "bench: finding: %s: %s\n", p->findings[i].resource,
+			      p->findings[i].message);
+	must_do(archive_live(p, &err), "history of what is live", &err);
+	must_do(archive_desired(e, &err), "history of what is wanted", &err);
+}
+
+void run_live_edits(const char *root, int n, int reps)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "live");
+	struct engine *e = open_engine(ctx, root);
+
+	for (int i = 0; i < reps; i++) {
+		struct changeset cs = { .ctx = ctx };
+
+		generate_edit(&cs, account_of_turn(n, i), 1 + i);
+		go_live(e, &cs, "record");
+	}
+	for (int i = 0; i < reps && i < 5; i++) {
+		struct changeset cs = { .ctx = ctx };
+
+		generate_domain(&cs, account_of_turn(n, i), i);
+		go_live(e, &cs, "domain");
+	}
+}
+
+void run_live_reload(const char *root, const char *service, int reps)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "reload");
+	struct engine *e = open_engine(ctx, root);
+	struct err err = ERR_INIT;
+	const struct service *svc;
+
+	must_do(service_find(ctx, service, &svc, &err), service, &err);
+	for (int i = 0; i < reps; i++) {
+		struct cost t = cost_now();
+
+		must_do(service_reload(ctx, &e->at, svc, &err), service, &err);
+		sample("reload", t);
 	}
 }
