@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -360,7 +361,7 @@ int apply_begin(struct apply *a, struct err *err)
 		return r;
 	}
 	a->rev->rev = head + 1;
-	a->checked.ctx = a->ctx;
+	a->checked.ctx = a->found.ctx = a->ctx;
 	r = sqlite3session_create(db, "main", &a->session);
 	KIND_FOREACH(k) {
 		if (r == SQLITE_OK)
@@ -379,6 +380,47 @@ void apply_abort(struct apply *a)
 		sqlite3session_delete(a->session);
 	a->session = NULL;
 	sql_rollback(a->s->db);
+}
+
+struct found {
+	void *res; /* NULL: there is none */
+};
+
+int apply_find(struct apply *a, const struct kind *k, const char *key, void *ret_res,
+	       struct err *err)
+{
+	char name[512];
+	int n = snprintf(name, sizeof(name), "%s/%s", k->name, key);
+	bool fits = n > 0 && (size_t)n < sizeof(name);
+	struct found *f = fits ? strmap_find(&a->found, name) : NULL;
+
+	if (!f) {
+		int r;
+
+		f = mem_new(a->ctx, struct found);
+		r = store_get(a->ctx, a->s, k, key, &f->res, err);
+		if (r < 0 && r != -ERR_NOTFOUND)
+			return r;
+		err_clear(err);
+		if (fits)
+			*strmap_slot(&a->found, mem_str(a->ctx, name)) = f;
+	}
+	memcpy(ret_res, &f->res, sizeof(f->res));
+	return f->res ? 1 : 0;
+}
+
+int apply_account_of(struct apply *a, const void *res, const char **ret, struct err *err)
+{
+	const struct field *parent = kind_parent(((const struct res *)res)->kind);
+	void *above;
+	int r;
+
+	if (!parent || parent->ref == &kind_account)
+		return store_account_of(a->ctx, a->s, res, ret, err);
+	*ret = NULL;
+	r = apply_find(a, parent->ref, field_text(parent, res), &above, err);
+	return r > 0 ? apply_account_of(a, above, ret, err) /* NOLINT(misc-no-recursion): few */
+		     : r;
 }
 
 static int known_key(struct store *s, struct revision *rev, struct err *err)

@@ -30,14 +30,14 @@ static int account_of_touched(struct apply *a, const struct strmap *by_name,
 	const void *res = t->after ? t->after : t->before;
 	const struct field *parent = kind_parent(t->kind);
 	const struct touched *above;
-	int r = store_account_of(a->ctx, a->s, res, ret, err);
+	int r = apply_account_of(a, res, ret, err);
 
 	if (r < 0 || *ret || !parent)
 		return r;
 	above = strmap_find(by_name,
 			    mem_fmt(a->ctx, "%s/%s", parent->ref->name, field_text(parent, res)));
 	if (above && above->before)
-		r = store_account_of(a->ctx, a->s, above->before, ret, err);
+		r = apply_account_of(a, above->before, ret, err);
 	return r;
 }
 

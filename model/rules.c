@@ -34,17 +34,10 @@ static void complain(const struct subject *s, enum err_code code, const char *fi
 		    msg);
 }
 
-/* 1 and the resource, 0 when there is none. */
 static int look_up(const struct subject *s, const struct kind *k, const char *key, void *ret,
 		   struct err *err)
 {
-	int r = store_get(s->a->ctx, s->a->s, k, key, ret, err);
-
-	if (r == -ERR_NOTFOUND) {
-		err_clear(err);
-		return 0;
-	}
-	return r < 0 ? r : 1;
+	return apply_find(s->a, k, key, ret, err);
 }
 
 /* True the first time it is asked about NAME in this commit. */
@@ -81,7 +74,7 @@ static int check_ref(const struct subject *s, const struct field *f, struct err 
 	if (r < 0)
 		return r;
 	if (r > 0)
-		r = store_account_of(s->a->ctx, s->a->s, target, &owner, err);
+		r = apply_account_of(s->a, target, &owner, err);
 	if (r < 0)
 		return r;
 	if (!target) {
@@ -155,7 +148,7 @@ static int check_foreign_parent(const struct subject *s, const char *name, bool 
 			int r = look_up(s, owners[i], dot + 1, &above, err);
 
 			if (r > 0)
-				r = store_account_of(s->a->ctx, s->a->s, above, &owner, err);
+				r = apply_account_of(s->a, above, &owner, err);
 			if (r < 0)
 				return r;
 			if (!owner)
@@ -566,7 +559,7 @@ static const struct {
 static int check_after(struct apply *a, const struct touched *t, struct err *err)
 {
 	struct subject s = { .a = a, .t = t, .res = t->after };
-	int r = store_account_of(a->ctx, a->s, t->after, &s.account, err);
+	int r = apply_account_of(a, t->after, &s.account, err);
 
 	if (r >= 0)
 		r = check_refs(&s, err);

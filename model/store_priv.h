@@ -27,6 +27,7 @@ struct apply {
 	struct problems *problems;
 	struct touched_list touched;
 	struct strmap checked; /* what the rules have looked at once */
+	struct strmap found;   /* what apply_find() has read */
 	bool restores;         /* revert or rollback: dropped secrets come back */
 	struct sqlite3_session *session;
 };
@@ -39,6 +40,15 @@ void apply_problem(struct apply *a, size_t i, const void *res, const struct err 
 int apply_begin(struct apply *a, struct err *err) must_check;
 void apply_abort(struct apply *a);
 void touched_add(struct apply *a, const struct kind *k, void *before, void *after, size_t change);
+/*
+ * For rules and what follows, when all rows stand: 1 and the resource, read once a commit; 0 when
+ * there is none.
+ */
+int apply_find(struct apply *a, const struct kind *k, const char *key, void *ret_res,
+	       struct err *err) must_check;
+/* store_account_of() over apply_find(). */
+int apply_account_of(struct apply *a, const void *res, const char **ret,
+		     struct err *err) must_check;
 /* Runs every rule over what was touched; problems are collected. */
 int rules_check(struct apply *a, struct err *err) must_check;
 /*

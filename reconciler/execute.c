@@ -431,6 +431,15 @@ static void run_trash(struct plan *p)
 
 /* Recording */
 
+static int forget(struct plan *p, const struct action *a, struct err *err)
+{
+	int r = 0;
+
+	if (a->old && (a->art.flags & ARTIFACT_SERIAL))
+		r = serial_remember(p->e->db, a->art.path, a->old->serial, err);
+	return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
+}
+
 static int record_action(struct plan *p, struct action *a, struct err *err)
 {
 	struct owned o = {
@@ -451,13 +460,8 @@ static int record_action(struct plan *p, struct action *a, struct err *err)
 		.digest = a->art.digest,
 	};
 
-	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET) {
-		int r = a->old && (a->art.flags & ARTIFACT_SERIAL)
-				? serial_remember(p->e->db, a->art.path, a->old->serial, err)
-				: 0;
-
-		return r < 0 ? r : owned_del(p->e->db, a->art.type, a->art.path, err);
-	}
+	if (a->op == ACTION_DELETE || a->op == ACTION_FORGET)
+		return forget(p, a, err);
 	return owned_put(p->e->db, &o, err);
 }
 

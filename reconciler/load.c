@@ -18,6 +18,7 @@ struct loader {
 	struct store *s;
 	struct strmap settings;
 	struct strmap accounts; /* username → struct account, as needed */
+	struct strmap packages; /* the same */
 	struct source *sources; /* of the level being walked */
 	size_t n_sources;
 	enum scope_level level;
@@ -72,7 +73,7 @@ int loader_new(const void *ctx, struct store *s, struct loader **ret, struct err
 	int r;
 
 	l->s = s;
-	l->settings.ctx = l->accounts.ctx = l;
+	l->settings.ctx = l->accounts.ctx = l->packages.ctx = l;
 	r = load_settings(l, err);
 	if (r < 0) {
 		(void)talloc_free(l);
@@ -92,52 +93,45 @@ static bool is_read(const struct kind *k, uint32_t mask)
 	return false;
 }
 
-static int account_find(struct loader *l, const char *name, struct account **ret, struct err *err)
+/* One that many scopes ask for, read once; NULL when there is none. */
+static int find_kept(struct loader *l, struct strmap *kept, const struct kind *k, const char *key,
+		     void *ret_res, struct err *err)
 {
+	void *res = key ? strmap_find(kept, key) : NULL;
 	int r = 0;
 
-	*ret = NULL;
-	if (!name)
-		return 0;
-	*ret = strmap_find(&l->accounts, name);
-	if (*ret)
-		return 0;
-	r = store_get(l, l->s, &kind_account, name, ret, err);
-	if (r == -ERR_NOTFOUND) {
-		err_clear(err);
-		return 0;
+	if (key && !res) {
+		r = store_get(l, l->s, k, key, &res, err);
+		if (r == -ERR_NOTFOUND)
+			err_clear(err);
+		else if (r < 0)
+			return r;
+		if (res)
+			*strmap_slot(kept, res_key(res, res)) = res;
 	}
-	if (r >= 0)
-		*strmap_slot(&l->accounts, (*ret)->username) = *ret;
-	return r;
+	memcpy(ret_res, &res, sizeof(res));
+	return 0;
 }
 
 /* Owner and alias target of a view whose resources stand. */
 static int complete(struct loader *l, struct view *v, struct err *err)
 {
 	const struct domain *d = v->level == SCOPE_DOMAIN ? view_one(v, &kind_domain) : NULL;
-	struct package *package;
 	struct domain *target;
 	int r = 0;
 
 	for (size_t k = 0; k < n_kinds && !v->account && r >= 0; k++) {
-		struct account *a = NULL;
 		const char *name = NULL;
 
 		if (v->res[k].n == 0)
 			continue;
 		r = store_account_of(v->ctx, l->s, v->res[k].v[0], &name, err);
 		if (r >= 0)
-			r = account_find(l, name, &a, err);
-		v->account = a;
+			r = find_kept(l, &l->accounts, &kind_account, name, &v->account, err);
 	}
-	if (r >= 0 && v->level == SCOPE_ACCOUNT && v->account && v->account->package) {
-		r = store_get(v->ctx, l->s, &kind_package, v->account->package, &package, err);
-		if (r >= 0)
-			v->package = package;
-		else if (r == -ERR_NOTFOUND)
-			r = 0;
-	}
+	if (r >= 0 && v->level == SCOPE_ACCOUNT && v->account)
+		r = find_kept(l, &l->packages, &kind_package, v->account->package, &v->package,
+			      err);
 	if (r >= 0 && d && d->target) {
 		r = store_get(v->ctx, l->s, &kind_domain, d->target, &target, err);
 		if (r >= 0)

@@ -181,24 +181,35 @@ static void roll_back(struct engine *e, struct err *err)
 	phase("  roll back", &t);
 }
 
+static void one_edit(struct engine *e, int n, int turn, bool measured)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "one");
+	struct changeset cs = { .ctx = tmp };
+	struct err err = ERR_INIT;
+	struct cost t;
+
+	generate_edit(&cs, account_of_turn(n, turn), 1 + turn % 200);
+	t = cost_now();
+	apply(e, &cs, &err);
+	if (converge(e, true, false, &err).done != 1)
+		bench_die("edit: not one action", NULL);
+	if (measured)
+		sample("edit", t);
+}
+
+/* Edits one after another; then edits that are taken back, of which the taking back counts. */
 void run_edit(const char *root, int n, int reps)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "edit");
 	struct engine *e = open_engine(ctx, root);
 	struct err err = ERR_INIT;
 
+	for (int i = 0; i < reps + WARM_UP; i++)
+		one_edit(e, n, i, i >= WARM_UP);
 	for (int i = 0; i < reps + WARM_UP; i++) {
-		cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "one");
-		struct changeset cs = { .ctx = tmp };
 		struct cost t;
 
-		generate_edit(&cs, account_of_turn(n, i), 1);
-		t = cost_now();
-		apply(e, &cs, &err);
-		if (converge(e, true, false, &err).done != 1)
-			bench_die("edit: not one action", NULL);
-		if (i >= WARM_UP)
-			sample("edit", t);
+		one_edit(e, n, reps + WARM_UP + i, false);
 		t = cost_now();
 		roll_back(e, &err);
 		if (converge(e, true, false, &err).done != 1)

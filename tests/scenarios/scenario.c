@@ -604,7 +604,7 @@ int main(int argc, char **argv)
 	const char *every = getenv("SCENARIO_EVERY"); /* NOLINT(concurrency-mt-unsafe) */
 	struct suite s = { .ctx = mem_ctx(NULL, "suite"),
 			   .update = update && strcmp(update, "update") == 0,
-			   .every = every ? (int)strtol(every, NULL, 10) : 1 };
+			   .every = every ? (int)strtol(every, NULL, 10) : 2 };
 	char work[] = "/dev/shm/novacpx-scenarios-XXXXXX";
 	char *folder = realpath("tests/scenarios", NULL);
 	struct ptrs names;

@@ -522,7 +522,6 @@ TEST(a_service_that_is_set_to_none_is_left_alone)
 	viewing_set(&w, "mail_server", "none");
 	assert_string_equal(viewing_text(&w, &render_nginx_server), "");
 	assert_string_equal(viewing_text(&w, &render_bind_server), "");
-	assert_string_equal(viewing_text(&w, &render_mail_server), "");
 	viewing_done(&w);
 	(void)site(&w, "primary");
 	viewing_set(&w, "web_server", "none");
@@ -532,9 +531,19 @@ TEST(a_service_that_is_set_to_none_is_left_alone)
 	viewing_set(&w, "dns_server", "none");
 	assert_string_equal(viewing_text(&w, &render_zone), "");
 	viewing_done(&w);
+}
+
+TEST(mail_stays_where_it_is_when_the_mail_server_is_set_to_none)
+{
+	struct viewing w;
+
+	viewing_begin(&w, SCOPE_SERVER, "");
+	viewing_set(&w, "mail_server", "none");
+	expect_golden("render/server/mail-none", viewing_text(&w, &render_mail_server));
+	viewing_done(&w);
 	full_mail(&w);
 	viewing_set(&w, "mail_server", "none");
-	assert_string_equal(viewing_text(&w, &render_mail_domain), "");
+	expect_golden("render/mail/none", viewing_text(&w, &render_mail_domain));
 	viewing_done(&w);
 }
 
