@@ -342,6 +342,18 @@ static int find_dirty(struct walk *w, const struct pass_opts *opts, struct dirty
 	return r;
 }
 
+/* Conditions of what is not there any more: nothing else would look at them again. */
+static int visit_condition(const struct condition *c, void *arg, struct err *err)
+{
+	struct plan *p = arg;
+
+	(void)err;
+	mem_room(p->ctx, &p->visited, &p->visited_cap, p->n_visited, sizeof(*p->visited));
+	p->visited[p->n_visited++] = (struct visit){ .scope = mem_str(p->ctx, c->scope),
+						     .part = mem_str(p->ctx, c->part) };
+	return 0;
+}
+
 static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *err)
 {
 	struct dirty d = { .ctx = w->keep, .scopes = STRMAP_ON(w->keep) };
@@ -360,6 +372,8 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 		if (mask)
 			r = walk_scope(w, d.scopes.entries[i].key, mask, err);
 	}
+	if (r >= 0 && w->p->is_full)
+		r = condition_each(w->e->db, NULL, visit_condition, w->p, err);
 	return r;
 }
 
