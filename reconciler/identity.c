@@ -523,9 +523,9 @@ int identity_peek(int root, const char *file, const char *name, uint32_t *ret, s
 	line = strncmp(data, start + 1, strlen(start + 1)) == 0 ? data : strstr(data, start);
 	if (!line)
 		return 0;
-	line = strchr(line, ':'); /* name:password:number:… */
-	line = strchr(line + 1, ':');
-	if (!line)
+	line = strchr(line, ':') + 1; /* name:password:number:… */
+	line += strcspn(line, ":\n");
+	if (*line != ':')
 		return 0;
 	id = strtoul(line + 1, &end, 10);
 	if (end == line + 1 || *end != ':' || id >= UINT32_MAX)

@@ -88,3 +88,12 @@ TEST(a_digest_is_sha256)
 	assert_string_equal(hex,
 			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
+
+TEST(the_digest_of_parts_is_that_of_the_whole)
+{
+	struct digest whole = digest_of("abc", 3);
+	struct digest parts = digest_of_parts(
+		(const struct digest_part[]){ { "a", 1 }, { "", 0 }, { "bc", 2 } }, 3);
+
+	assert_true(digest_eq(&whole, &parts));
+}

@@ -188,6 +188,65 @@ TEST(a_commit_can_be_read_back_and_git_agrees)
 	assert_string_equal(git(&r, "symbolic-ref", "HEAD"), "refs/heads/main\n");
 }
 
+/* Below a block of the disk objects are stored as they are, above compressed, many at once packed. */
+TEST(objects_of_every_size_can_be_read_back)
+{
+	static const size_t sizes[] = { 0, 1, 15, 16, 4095, 4096, 70000, 1 << 20 };
+	cleanup_(repo_done) struct repo r = repo_new("sizes");
+	struct history_change many[300];
+	struct err err = ERR_INIT;
+	char *text = mem_zero(r.ctx, (1 << 20) + 1);
+
+	for (size_t i = 0; i < 1 << 20; i++)
+		text[i] = (char)('a' + i * i / 7 % 26);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		put(&r, mem_fmt(r.ctx, "loose/%zu", i), mem_strn(r.ctx, text + i, sizes[i]));
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = (struct history_change){ mem_fmt(r.ctx, "packed/%zu", i), text + i,
+						   sizes[i % ARRAY_LEN(sizes)] };
+	assert_ok(history_commit(r.h, "main", many, ARRAY_LEN(many), &meta, r.oid, &err), &err);
+	assert_sound(&r);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		assert_string_equal(get(&r, "main", mem_fmt(r.ctx, "loose/%zu", i)),
+				    mem_strn(r.ctx, text + i, sizes[i]));
+		assert_int_equal(memcmp(get(&r, "main", many[i].path), many[i].data, many[i].len),
+				 0);
+	}
+}
+
+TEST(packing_waits_until_many_objects_are_loose)
+{
+	cleanup_(repo_done) struct repo r = repo_new("due");
+	struct err err = ERR_INIT;
+
+	put(&r, "a", "1");
+	assert_ok(history_pack_if_due(r.h, &err), &err);
+	assert_int_equal(loose(&r), 3);
+	for (int i = 0; loose(&r) < 3 * HISTORY_PACK_AT; i++)
+		put(&r, mem_fmt(r.ctx, "d/%d", i % 50), mem_fmt(r.ctx, "%d", i));
+	assert_ok(history_pack_if_due(r.h, &err), &err);
+	assert_int_equal(loose(&r), 0);
+	assert_sound(&r);
+}
+
+TEST(a_branch_that_git_has_locked_is_busy)
+{
+	cleanup_(repo_done) struct repo r = repo_new("locked");
+	struct history_change c = { "a", "2", 1 };
+	struct err err = ERR_INIT;
+	int fd;
+
+	put(&r, "a", "1");
+	fd = open(mem_fmt(r.ctx, "%s/refs/heads/main.lock", r.path), O_WRONLY | O_CREAT, 0644);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(history_commit(r.h, "main", &c, 1, &meta, r.oid, &err), -ERR_BUSY);
+	assert_string_equal(get(&r, "main", "a"), "1");
+	(void)unlink(mem_fmt(r.ctx, "%s/refs/heads/main.lock", r.path));
+	put(&r, "a", "2");
+	assert_sound(&r);
+}
+
 TEST(a_commit_that_changes_nothing_is_skipped)
 {
 	cleanup_(repo_done) struct repo r = repo_new("empty");

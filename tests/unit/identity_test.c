@@ -856,3 +856,26 @@ TEST(ten_times_the_users_cost_about_ten_times_the_steps)
 	assert_true(large < small * 20);
 	assert_true(large < UINT64_C(10000) * 200);
 }
+
+TEST(the_number_of_one_name_is_found_without_loading)
+{
+	struct fixture f;
+	uint32_t id = 7;
+
+	setup_empty(&f, "peek");
+	assert_int_equal(identity_peek(f.root, "/etc/group", "bind", &id, &f.err), 0);
+	write_file(&f, "/etc/group",
+		   "bind:x:101:\nbinder:x:102:a,b\nxbind2:x:103:\nodd:x:1o4:\nshort:x\n9:77:\n",
+		   0644);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "bind", &id, &f.err), 1);
+	assert_int_equal(id, 101);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "binder", &id, &f.err), 1);
+	assert_int_equal(id, 102);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "bind2", &id, &f.err), 0);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "odd", &id, &f.err), 0);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "short", &id, &f.err), 0);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "", &id, &f.err), 0);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "a:x", &id, &f.err), 0);
+	assert_int_equal(id, 102);
+	teardown(&f);
+}

@@ -464,3 +464,28 @@ TEST(a_link_in_a_sandbox_cannot_lead_out_of_it)
 			 -ERR_NOTFOUND);
 	teardown(&f);
 }
+
+TEST(a_held_map_answers_and_keeps_writers_out_until_it_is_released)
+{
+	struct fixture f;
+	struct flock probe = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd;
+
+	setup(&f, "held");
+	put_one(&f, "a@example.com", "1");
+	fd = fs_open(f.root, "/etc/postfix/t.lmdb", O_RDWR, 0, 0, &f.err);
+	assert_ok(fd, &f.err);
+	assert_ok(map_hold(f.map, &f.err), &f.err);
+	expect_entry(&f, "a@example.com", "1");
+	expect_entry(&f, "a@example.com", "1");
+	assert_int_equal(fcntl(fd, F_OFD_GETLK, &probe), 0);
+	assert_int_equal(probe.l_type, F_RDLCK);
+	map_release(f.map);
+	probe = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	assert_int_equal(fcntl(fd, F_OFD_GETLK, &probe), 0);
+	assert_int_equal(probe.l_type, F_UNLCK);
+	put_one(&f, "a@example.com", "2");
+	expect_entry(&f, "a@example.com", "2");
+	fd_close(&fd);
+	teardown(&f);
+}
