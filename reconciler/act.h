@@ -31,9 +31,9 @@ const char *act_temp_path(const void *ctx, const char *path);
 int act_dir(struct plan *p, struct action *a, struct err *err) must_check;
 /* Ends every process of UID that runs on this machine (has its root). */
 int act_end_processes(struct plan *p, int64_t uid, struct err *err) must_check;
-/* Moves PATH into the trash of its file system, recorded under the account's name. */
 /* Removes the empty folders that stood above data which is gone. */
 void act_trash_prune(struct plan *p, const char *origin);
+/* Moves A's data into the trash of its file system, recorded under the account's name. */
 int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid,
 	      struct err *err) must_check;
 
