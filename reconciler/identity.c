@@ -1,14 +1,17 @@
 #include "reconciler/identity.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
 #include "reconciler/identity_file.h"
 
 enum {
+	PEEK_FIRST = 8192,
 	PEEK_MAX = 64 << 20
 };
 
@@ -503,24 +506,15 @@ uint64_t identity_steps(const struct identity_db *db)
 	return steps;
 }
 
-int identity_peek(int root, const char *file, const char *name, uint32_t *ret, struct err *err)
+/* The number of NAME in whole lines of TEXT: 1, or 0. */
+static int number_in(const char *text, const char *name, uint32_t *ret)
 {
-	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "peek");
-	char *start = mem_fmt(tmp, "\n%s:", name);
-	const char *line;
-	char *data;
-	char *end;
-	size_t len;
+	cleanup_(mem_freep) char *start = mem_fmt(NULL, "\n%s:", name);
+	const char *line =
+		strncmp(text, start + 1, strlen(start + 1)) == 0 ? text : strstr(text, start);
 	unsigned long id;
-	int r = fs_read(tmp, root, file, PEEK_MAX, 0, &data, &len, err);
+	char *end;
 
-	if (r == -ERR_NOTFOUND) {
-		err_clear(err);
-		return 0;
-	}
-	if (r < 0 || !*name || strpbrk(name, ":\n"))
-		return r < 0 ? r : 0;
-	line = strncmp(data, start + 1, strlen(start + 1)) == 0 ? data : strstr(data, start);
 	if (!line)
 		return 0;
 	line = strchr(line, ':') + 1; /* name:password:number:… */
@@ -532,4 +526,35 @@ int identity_peek(int root, const char *file, const char *name, uint32_t *ret, s
 		return 0;
 	*ret = (uint32_t)id;
 	return 1;
+}
+
+int identity_peek(int root, const char *file, const char *name, uint32_t *ret, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "peek");
+	cleanup_(fd_close) int fd = -1;
+	char head[PEEK_FIRST + 1]; /* the system's own names come first: most are found in it */
+	char *data;
+	size_t len;
+	ssize_t n;
+	int r;
+
+	if (!*name || strpbrk(name, ":\n"))
+		return 0;
+	fd = fs_open(root, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, 0, err);
+	if (fd == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	if (fd < 0)
+		return fd;
+	n = pread(fd, head, PEEK_FIRST, 0);
+	if (n < 0)
+		return err_sys(err, "read %s", file);
+	while (n > 0 && head[n - 1] != '\n')
+		n--; /* up to the end of a line */
+	head[n] = '\0';
+	if (number_in(head, name, ret) > 0)
+		return 1;
+	r = fs_read_fd(tmp, fd, file, PEEK_MAX, &data, &len, err);
+	return r < 0 ? r : number_in(data, name, ret);
 }

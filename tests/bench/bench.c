@@ -261,18 +261,18 @@ static void measure(struct bench *b, int n)
 	row_limit(b, n, "  its peak memory", is.rss, "MiB", 64, 32);
 	row_limit(b, n, "  memory of the first", peak, "MiB", 1e6, 1e6);
 
-	is = series_of(RUN(b, "plan", root, count, "41"), "plan");
+	is = series_of(RUN(b, "plan", root, count, "81"), "plan");
 	row_limit(b, n, "plan of one change", is.cpu, "ms", 5, 5);
 	if (!b->plan_100)
 		b->plan_100 = is.cpu;
 	else
 		row_limit(b, n, "  to the smallest N", is.cpu / b->plan_100, "x", 1.2, 1.2);
 
-	out = RUN(b, "edit", root, count, "41");
+	out = RUN(b, "edit", root, count, "81");
 	is = series_of(out, "edit");
 	b->edit_cpu = is.cpu;
 	(void)mkdir(mem_fmt(b->ctx, "%s/edit", b->folder), 0755);
-	base = series_of(RUN(b, "floor-edit", root, mem_fmt(b->ctx, "%s/edit", b->folder), "41"),
+	base = series_of(RUN(b, "floor-edit", root, mem_fmt(b->ctx, "%s/edit", b->folder), "81"),
 			 "edit");
 	row(b, n, "one record edited", &is, &base, 3, 1.5);
 	if (!b->edit_100)

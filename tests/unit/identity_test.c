@@ -877,5 +877,13 @@ TEST(the_number_of_one_name_is_found_without_loading)
 	assert_int_equal(identity_peek(f.root, "/etc/group", "", &id, &f.err), 0);
 	assert_int_equal(identity_peek(f.root, "/etc/group", "a:x", &id, &f.err), 0);
 	assert_int_equal(id, 102);
+	struct buf many = BUF_ON(f.ctx);
+
+	for (int i = 0; i < 2000; i++)
+		buf_printf(&many, "g%d:x:%d:\n", i, 20000 + i);
+	write_file(&f, "/etc/group", buf_str(&many), 0644);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "g1999", &id, &f.err), 1);
+	assert_int_equal(id, 21999);
+	assert_int_equal(identity_peek(f.root, "/etc/group", "g2000", &id, &f.err), 0);
 	teardown(&f);
 }
