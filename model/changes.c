@@ -308,7 +308,14 @@ static void *merged(struct apply *a, const struct change *c, const void *existin
 	return res;
 }
 
-static int apply_put(struct apply *a, const struct change *c, size_t i, struct err *err)
+/* Tells the caller how it is called now (fields may have been given in other forms) and numbered. */
+static void tell(struct change *c, const void *res)
+{
+	c->id = ((const struct res *)res)->id;
+	c->key = res_key(c->res, res);
+}
+
+static int apply_put(struct apply *a, struct change *c, size_t i, struct err *err)
 {
 	void *cand = res_copy(a->ctx, c->res);
 	void *existing = NULL;
@@ -317,9 +324,12 @@ static int apply_put(struct apply *a, const struct change *c, size_t i, struct e
 
 	if (r < 0)
 		return r;
+	if (existing && c->is_new)
+		return err_set(err, ERR_CONFLICT, "%s exists already", res_name(a->ctx, existing));
 	res = merged(a, c, existing);
 	r = res_verify(a->ctx, res, err);
 	if (r >= 0 && existing) {
+		tell(c, res);
 		r = res_diff(existing, res, fixed_field, err);
 		if (r == 0)
 			return 0;
@@ -330,12 +340,14 @@ static int apply_put(struct apply *a, const struct change *c, size_t i, struct e
 		r = apply_write(a, res, existing, err);
 	if (r == -ERR_CONFLICT && err->code == ERR_CONFLICT && strstr(err->msg, "UNIQUE"))
 		return err_set(err, ERR_CONFLICT, "%s exists already", res_name(a->ctx, res));
-	if (r >= 0)
+	if (r >= 0) {
+		tell(c, res);
 		touched_add(a, ((struct res *)res)->kind, existing, res, i);
+	}
 	return r;
 }
 
-static int apply_one(struct apply *a, const struct change *c, size_t i, struct err *err)
+static int apply_one(struct apply *a, struct change *c, size_t i, struct err *err)
 {
 	void *existing = NULL;
 	int r;

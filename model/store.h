@@ -62,7 +62,11 @@ struct change {
 	void *res;    /* PUT: fields in `set` count; DELETE: key or id */
 	uint64_t set; /* bit i: field i was given */
 	bool full;    /* PUT: fields not given go back to their defaults (never secrets) */
+	bool is_new;  /* PUT: ERR_CONFLICT when it is there already */
 	int where;    /* the caller's own number, to find the source line again */
+	/* Told by store_apply() of a PUT that went through; KEY belongs to RES. */
+	int64_t id;
+	const char *key;
 };
 
 struct changeset {

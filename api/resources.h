@@ -1,0 +1,12 @@
+/* The resources of the endpoint table, one a group of rows in api/ep_*.c. */
+#ifndef API_RESOURCES_H
+#define API_RESOURCES_H
+
+#include "api/endpoint.h"
+
+extern const struct resource resource_auth;
+extern const struct resource resource_accounts;
+extern const struct resource resource_domains;
+extern const struct resource resource_dns;
+
+#endif
