@@ -5,10 +5,9 @@
 #include "api/resources.h"
 
 const struct resource *const resources[] = {
-	&resource_auth,
-	&resource_accounts,
-	&resource_domains,
-	&resource_dns,
+	&resource_auth, &resource_accounts, &resource_domains,
+	&resource_dns,  &resource_email,    &resource_databases,
+	&resource_ftp,  &resource_cron,     &resource_packages,
 };
 
 const size_t n_resources = ARRAY_LEN(resources);

@@ -8,5 +8,10 @@ extern const struct resource resource_auth;
 extern const struct resource resource_accounts;
 extern const struct resource resource_domains;
 extern const struct resource resource_dns;
+extern const struct resource resource_email;
+extern const struct resource resource_databases;
+extern const struct resource resource_ftp;
+extern const struct resource resource_cron;
+extern const struct resource resource_packages;
 
 #endif

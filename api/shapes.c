@@ -167,3 +167,148 @@ const struct shape shape_record = {
 	COLUMNS(record_columns),
 	.order = "t.type,t.name,t.id",
 };
+
+/* Mail */
+
+static const struct column mailbox_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "email", COLUMN_TEXT, "t.address", NULL },
+	{ "quota_mb", COLUMN_INT, "t.quota_mb", NULL },
+	{ "used_mb", COLUMN_INT, "0", NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_mailbox = {
+	.name = "Mailbox",
+	.kind = &kind_mailbox,
+	COLUMNS(mailbox_columns),
+	.order = "t.address",
+};
+
+static const struct column forwarder_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "source", COLUMN_TEXT, "t.source", NULL },
+	{ "destination", COLUMN_TEXT, "t.destination", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_forwarder = {
+	.name = "Forwarder",
+	.kind = &kind_forwarder,
+	COLUMNS(forwarder_columns),
+	.order = "t.source,t.destination",
+};
+
+/* Databases, FTP, cron */
+
+static const struct column database_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "db_name", COLUMN_TEXT, "t.name", NULL },
+	{ "db_user", COLUMN_TEXT,
+	  "(SELECT u.name FROM database_user u, json_each(u.databases) j WHERE u.account=t.account "
+	  "AND j.value=t.name ORDER BY u.id LIMIT 1)",
+	  NULL },
+	{ "db_type", COLUMN_TEXT, "t.type", NULL },
+	{ "size_mb", COLUMN_INT, "0", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "username", COLUMN_TEXT, "t.account", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_database = {
+	.name = "Database",
+	.kind = &kind_database,
+	COLUMNS(database_columns),
+	.order = "t.name",
+};
+
+static const struct column ftp_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "username", COLUMN_TEXT, "t.username", NULL },
+	{ "home_dir", COLUMN_TEXT,
+	  "coalesce(t.home_dir,(SELECT coalesce(a.home,'/home/'||a.username)||'/public_html' "
+	  "FROM account a WHERE a.username=t.account))",
+	  NULL },
+	{ "quota_mb", COLUMN_INT, "t.quota_mb", NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_ftp_account = {
+	.name = "FtpAccount",
+	.kind = &kind_ftp_account,
+	COLUMNS(ftp_columns),
+	.order = "t.username",
+};
+
+/* The N-th of the five fields, of "@daily" and the like as well: a JSON list is the way to divide a text. */
+#define CRON_FIELD(n)                                                                  \
+	"json_extract('[\"'||replace(CASE t.schedule WHEN '@hourly' THEN '0 * * * *' " \
+	"WHEN '@daily' THEN '0 0 * * *' WHEN '@midnight' THEN '0 0 * * *' "            \
+	"WHEN '@weekly' THEN '0 0 * * 0' WHEN '@monthly' THEN '0 0 1 * *' "            \
+	"WHEN '@yearly' THEN '0 0 1 1 *' WHEN '@annually' THEN '0 0 1 1 *' "           \
+	"ELSE t.schedule END,' ','\",\"')||'\"]','$[" #n "]')"
+
+static const struct column cron_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "command", COLUMN_TEXT, "t.command", NULL },
+	{ "schedule", COLUMN_TEXT, "t.schedule", NULL },
+	{ "minute", COLUMN_TEXT, CRON_FIELD(0), NULL },
+	{ "hour", COLUMN_TEXT, CRON_FIELD(1), NULL },
+	{ "day", COLUMN_TEXT, CRON_FIELD(2), NULL },
+	{ "month", COLUMN_TEXT, CRON_FIELD(3), NULL },
+	{ "weekday", COLUMN_TEXT, CRON_FIELD(4), NULL },
+	{ "is_active", COLUMN_BOOL, "t.enabled", NULL },
+	{ "enabled", COLUMN_BOOL, "t.enabled", NULL },
+	{ "last_run", COLUMN_TEXT, "NULL", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_cron_job = {
+	.name = "CronJob",
+	.kind = &kind_cron_job,
+	COLUMNS(cron_columns),
+	.order = "t.id",
+};
+
+/* Packages */
+
+static const struct column package_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "name", COLUMN_TEXT, "t.name", NULL },
+	{ "owner_id", COLUMN_INT, "(SELECT u.id FROM user u WHERE u.username=t.owner)", NULL },
+	{ "disk_mb", COLUMN_INT, "t.disk_mb", NULL },
+	{ "bandwidth_mb", COLUMN_INT, "t.bandwidth_mb", NULL },
+	{ "max_domains", COLUMN_INT, "t.max_domains", NULL },
+	{ "max_subdomains", COLUMN_INT, "t.max_subdomains", NULL },
+	{ "max_addon_domains", COLUMN_INT, "t.max_addon_domains", NULL },
+	{ "max_parked_domains", COLUMN_INT, "t.max_parked_domains", NULL },
+	{ "max_email", COLUMN_INT, "t.max_email", NULL },
+	{ "max_ftp", COLUMN_INT, "t.max_ftp", NULL },
+	{ "max_databases", COLUMN_INT, "t.max_databases", NULL },
+	{ "php_version", COLUMN_TEXT, "coalesce(t.php_version," SETTING("default_php", "8.2") ")",
+	  NULL },
+	{ "ssl_enabled", COLUMN_BOOL, "t.ssl_enabled", NULL },
+	{ "is_default", COLUMN_BOOL, "t.is_default", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "account_count", COLUMN_INT, "(SELECT count(*) FROM account a WHERE a.package=t.name)",
+	  NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_package = {
+	.name = "Package",
+	.kind = &kind_package,
+	COLUMNS(package_columns),
+	.order = "t.name",
+};

@@ -5,6 +5,7 @@
 #include "api/shape.h"
 
 extern const struct shape shape_account, shape_account_created, shape_usage, shape_domain,
-	shape_zone, shape_record;
+	shape_zone, shape_record, shape_mailbox, shape_forwarder, shape_database, shape_ftp_account,
+	shape_cron_job, shape_package;
 
 #endif
