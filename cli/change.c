@@ -203,6 +203,7 @@ int change_run(struct cli *c, struct intent *i, struct err *err)
 	if (r == -1 && err->code == ERR_OK) {
 		if (!ask("Apply this?"))
 			return err_set(err, ERR_DENIED, "nothing was changed");
+		/* NOLINTNEXTLINE(readability-suspicious-call-argument): what was approved comes first */
 		r = attempt(c, i, digest, again, err);
 	}
 	engine_unlock(c->e);

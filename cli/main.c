@@ -44,7 +44,7 @@ static int take_option(struct cli *c, const struct option_row *o, const char *va
 		c->output = value;
 	else if (o->bit == OPT_MESSAGE)
 		c->message = value;
-	if (o->bit != OPT_LIMIT)
+	if (o->bit != OPT_LIMIT || !value)
 		return 0;
 	c->limit = strtoll(value, &end, 10);
 	if (*end || c->limit < 1)

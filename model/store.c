@@ -59,7 +59,7 @@ static int migrate(struct store *s, bool readonly, struct err *err)
 		return r;
 	if (version == SCHEMA_VERSION)
 		return 0;
-	if (version > SCHEMA_VERSION)
+	if (version < 0 || version > SCHEMA_VERSION)
 		return err_set(
 			err, ERR_CONFLICT,
 			"model.db has schema version %lld; this program knows versions up to %d: "
@@ -70,10 +70,12 @@ static int migrate(struct store *s, bool readonly, struct err *err)
 	r = sql_begin(s->db, err);
 	if (r < 0)
 		return r;
-	if (version == 0)
+	if (version == 0) {
 		r = create_schema(s, err);
-	for (int64_t v = version; v > 0 && v < SCHEMA_VERSION && r >= 0; v++)
-		r = sql_exec(s->db, migrations[v], err);
+		version = SCHEMA_VERSION;
+	}
+	for (; version < SCHEMA_VERSION && r >= 0; version++)
+		r = sql_exec(s->db, migrations[version], err);
 	if (r >= 0)
 		r = sql_commit(s->db, err);
 	if (r < 0)

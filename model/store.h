@@ -128,7 +128,7 @@ struct touched_list {
 int store_apply(struct store *s, const struct changeset *cs, struct revision *rev,
 		struct problems *problems, struct err *err) must_check;
 /* The same for undoing one revision (others stay), or all after revision TO. */
-int store_revert(struct store *s, int64_t undo, struct revision *rev, struct problems *problems,
+int store_revert(struct store *s, int64_t revision, struct revision *rev, struct problems *problems,
 		 struct err *err) must_check;
 int store_rollback_to(struct store *s, int64_t to, struct revision *rev, struct problems *problems,
 		      struct err *err) must_check;

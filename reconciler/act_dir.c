@@ -262,7 +262,7 @@ static const char *trash_entry(struct plan *p, const char *base, const char *ori
 	char *entry = mem_fmt(p->ctx, "%s-%" PRId64, origin + strlen(base) + 1, p->rev);
 
 	for (char *c = entry; *c; c++)
-		*c = *c == '/' ? '-' : *c;
+		*c = (char)(*c == '/' ? '-' : *c);
 	return entry;
 }
 

@@ -302,6 +302,7 @@ static int expand(struct plan *p, struct catalog *c, struct err *err)
 static int compare_one(struct plan *p, const char *scope, const char *part,
 		       const struct artifact *want, const struct owned *old, struct err *err)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): at least one of the two is given */
 	enum artifact_type type = want ? want->type : old->type;
 	const char *resource = want ? want->resource : old->resource;
 	size_t before = p->n;

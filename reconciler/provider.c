@@ -88,7 +88,9 @@ static int64_t first_serial(int64_t now)
 
 	if (!gmtime_r(&t, &tm))
 		return 1;
-	return ((int64_t)(tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday) * 100 +
+	return ((int64_t)(tm.tm_year + 1900) * 10000 + (int64_t)(tm.tm_mon + 1) * 100 +
+		tm.tm_mday) *
+		       100 +
 	       1;
 }
 
@@ -340,6 +342,7 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): cases in their order, none within another */
 static int compare_file(struct plan *p, const struct artifact *want, const struct owned *old,
 			struct err *err)
 {

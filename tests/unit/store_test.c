@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -392,4 +394,25 @@ TEST(no_secret_stands_in_a_changeset)
 	assert_null(memmem(blob, len, "abcdefghijkl", 12));
 	sql_done(&st);
 	done(&f);
+}
+
+/* The file's user_version, four bytes at 60 of its header, is set to 255 and then to -1. */
+TEST(a_schema_version_that_is_not_known_is_refused)
+{
+	static const char *const versions[] = { "\0\0\0\xff", "\xff\xff\xff\xff" };
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
+	const char *path = mem_fmt(ctx, "%s/model.db", test_tmpdir());
+	struct err err = ERR_INIT;
+	struct store *s = NULL;
+
+	assert_ok(store_open(ctx, path, false, &s, &err), &err);
+	(void)talloc_free(s);
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(pwrite(fd, versions[i], 4, 60), 4);
+		(void)close(fd);
+		assert_int_equal(store_open(ctx, path, false, &s, &err), -ERR_CONFLICT);
+		assert_contains(err.msg, "schema version");
+	}
 }
