@@ -73,6 +73,10 @@ static int write_journal(struct plan *p, struct err *err)
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
 		if (r >= 0)
 			r = owe(p, a, err);
+		/* a row says that it was made; whatever interrupts us, what is made again is not yet */
+		if (r >= 0 && is_live(a) && a->old && a->op == ACTION_CREATE &&
+		    (a->art.flags & ARTIFACT_ONCE))
+			r = owned_del(p->e->db, a->art.type, a->art.path, err);
 	}
 	if (r >= 0)
 		r = archive_owe(p->e, err);
