@@ -134,7 +134,9 @@ static int attempt(struct cli *c, struct intent *i, const char *approved, char *
 		   struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "change");
-	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0, .retry = i->retry };
+	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0,
+				  .retry = i->retry,
+				  .release = (c->given & OPT_FORCE) && !c->force[0] };
 	struct problems problems = { .ctx = ctx };
 	struct revision rev = { .time = engine_now(),
 				.actor = actor(),

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "reconciler/act.h"
 #include "reconciler/archive.h"
+#include "reconciler/flap.h"
 #include "reconciler/owed.h"
 #include "reconciler/trash.h"
 
@@ -504,7 +505,8 @@ static int record_findings(struct plan *p, struct err *err)
 				       .scope = f->scope,
 				       .rev = p->rev,
 				       .since = p->now,
-				       .next_try = is_retried(p, f) ? p->now : 0 };
+				       .next_try = is_retried(p, f) ? p->now : 0,
+				       .retry_at = f->retry_at };
 		void **seen = strmap_slot(&told, mem_fmt(p->ctx, "%s %s", f->part, f->resource));
 
 		if (!*seen)
@@ -542,6 +544,8 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 		x->done += is_live(a);
 		r = record_action(p, a, err);
 	}
+	if (r >= 0)
+		r = flap_record(p, err);
 	if (r >= 0)
 		r = record_findings(p, err);
 	if (r >= 0)

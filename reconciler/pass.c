@@ -82,6 +82,7 @@ static void read_settings(struct plan *p, const struct view *v)
 {
 	p->uid_min = int_setting(v, "uid_min");
 	p->uid_max = int_setting(v, "uid_max");
+	p->flap_limit = int_setting(v, "flap_limit");
 	p->report_drift = view_setting_is(v, "drift_policy", "report");
 	p->e->at.rndc_port = (uint16_t)int_setting(v, "rndc_port");
 }
@@ -482,6 +483,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
+	p->is_released = opts->release;
 	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);

@@ -248,8 +248,7 @@ static int in_trash(struct plan *p, const struct artifact *want, const char **re
 	return r < 0 ? r : 0;
 }
 
-/* Whether WANT is what was applied last, so that a difference is nobody's wish. */
-static bool is_unasked(const struct artifact *want, const struct owned *old)
+bool plan_is_unasked(const struct artifact *want, const struct owned *old)
 {
 	if (!old)
 		return false;
@@ -261,7 +260,7 @@ static bool is_unasked(const struct artifact *want, const struct owned *old)
 static int reported(const struct plan *p, const struct artifact *want, const struct owned *old,
 		    const char *what, struct err *err)
 {
-	if (!p->report_drift || !want || !is_unasked(want, old))
+	if (!p->report_drift || !want || !plan_is_unasked(want, old))
 		return 0;
 	return err_set(err, ERR_CHECK,
 		       "%s %s %s; nobody asked for that, and drift_policy is report",
@@ -475,6 +474,7 @@ static int dir_missing(struct plan *p, const struct artifact *want, const struct
 		 : old   ? "missing"
 			 : "new")
 		->art.source = trashed;
+	p->v[p->n - 1].is_drift = plan_is_unasked(want, old);
 	return 0;
 }
 
@@ -519,7 +519,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	if (r < 0)
 		return r;
 	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
-		is_unasked(want, old);
+		plan_is_unasked(want, old);
 	return 0;
 }
 
@@ -553,6 +553,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 			return r;
 		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
 			       want ? (old ? "missing" : "new") : "gone already");
+		p->v[p->n - 1].is_drift = want && plan_is_unasked(want, old);
 		return 0;
 	}
 	if (r >= 0 && want && once) {
@@ -718,10 +719,10 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 	if (r < 0)
 		return r;
 	a = plan_add(p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
-		     exists ? (is_unasked(want, old) ? "edited outside" : "changed")
+		     exists ? (plan_is_unasked(want, old) ? "edited outside" : "changed")
 		     : old  ? "missing"
 			    : "new");
-	a->is_drift = is_unasked(want, old);
+	a->is_drift = plan_is_unasked(want, old);
 	a->serial = id.uid;
 	return 0;
 }
