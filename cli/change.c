@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "reconciler/archive.h"
+#include "reconciler/trash_note.h"
 
 enum {
 	LOCK_WAIT_MS = 60000
@@ -199,6 +200,8 @@ int change_run(struct cli *c, struct intent *i, struct err *err)
 		r = engine_lock(c->e, LOCK_WAIT_MS, err);
 	if (r >= 0 && !c->dry)
 		r = execute_recover(c->e, err);
+	if (r >= 0 && !c->dry && (c->given & OPT_FULL))
+		r = trash_note_rows(c->e, err);
 	if (r < 0)
 		return r;
 	r = attempt(c, i, NULL, digest, err);

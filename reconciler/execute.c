@@ -13,6 +13,7 @@
 #include "reconciler/flap.h"
 #include "reconciler/owed.h"
 #include "reconciler/trash.h"
+#include "reconciler/trash_note.h"
 
 void act_failed(struct plan *p, struct action *a, const struct err *err)
 {
@@ -100,10 +101,24 @@ static int recover_row(enum artifact_type type, const char *path, const char *te
 	return temp ? fs_remove_tree(e->root, temp, 0, err) : 0;
 }
 
+/* A new engine.db, because the old one was lost: what lies in the trash, and whose numbers, is not. */
+static int recover_trash(struct engine *e, struct err *err)
+{
+	int64_t known = 0;
+	int r = cursor_get(e->db, "trash", &known, err);
+
+	if (r < 0 || known)
+		return r;
+	r = trash_note_rows(e, err);
+	return r < 0 ? r : cursor_set(e->db, "trash", 1, err);
+}
+
 int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
+	if (r >= 0)
+		r = recover_trash(e, err);
 	if (r >= 0)
 		r = identity_recover(e->root, err);
 	return r < 0 ? r : archive_behind(e, err);

@@ -8,6 +8,7 @@
 #include "reconciler/archive.h"
 #include "reconciler/check.h"
 #include "reconciler/load.h"
+#include "reconciler/trash_note.h"
 
 enum {
 	GUARD_KIND_MIN = 10,
@@ -608,6 +609,8 @@ int pass_run(struct engine *e, const struct pass_opts *opts, const char *approve
 		struct plan *p;
 		int r = execute_recover(e, err);
 
+		if (r >= 0 && again.full)
+			r = trash_note_rows(e, err);
 		if (r >= 0)
 			r = pass_plan(ctx, e, &again, &p, err);
 		if (r < 0)
