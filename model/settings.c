@@ -23,6 +23,8 @@ const struct setting_row settings[] = {
 	{ "dns_server", "bind9", NULL, dns_servers, 0, 0, "Name server that serves the zones." },
 	{ "drift_policy", "heal", NULL, drift_policies, 0, 0,
 	  "What happens to a file of ours that somebody edited: heal writes ours again (theirs is kept in history), report only says so." },
+	{ "flap_limit", "10", NULL, NULL, 0, 1000,
+	  "How often within an hour a hand edit of one file (or the like) is healed before it is held and reported: something else writes it then. 0: always healed." },
 	{ "home_base", "/home", canon_absfile, NULL, 0, 0,
 	  "Folder in which the homes of new accounts lie." },
 	{ "mail_hostname", "localhost.localdomain", canon_host, NULL, 0, 0,

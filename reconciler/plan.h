@@ -46,6 +46,7 @@ struct action {
 	const char *before; /* FILE, BLOCK, MAPROW, LINK: content now; NULL: nothing there */
 	size_t before_len;
 	bool is_drift;      /* somebody else changed it */
+	int64_t heals;      /* of such drift, how often within the hour, with this one (flap.h) */
 	struct digest post; /* FILE: of the content to be */
 	struct stamp stamp; /* RECORD: as seen; else filled when carried out */
 	int64_t serial;
@@ -59,6 +60,7 @@ struct finding {
 	const char *scope, *part, *resource;
 	const char *type, *reason, *message;
 	bool retry;
+	int64_t retry_at; /* not before; 0: soon, and then later and later */
 };
 
 struct visit {
@@ -89,10 +91,14 @@ struct plan {
 	struct strmap folders;          /* names in the administrator's include folders */
 	struct strmap once;             /* places that this plan makes once for a first resource */
 	struct strmap owed;             /* what daemons are still to be told (owed.h) */
+	struct ptrs remade;             /* homes that were removed by hand and are made again */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */
 	bool report_drift; /* drift_policy: report */
 	int64_t uid_min, uid_max;
+	struct strmap heals; /* flap.h */
+	int64_t flap_limit;
+	bool is_released; /* nothing is held for flapping */
 };
 
 /* Compares one renderer's catalog (sorted) with its manifest rows (sorted alike) in SCOPE. */
@@ -112,6 +118,9 @@ const char *action_op_name(enum action_op op);
 /* Numeric ids of names as they will be when identities are written. */
 int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err) must_check;
 int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err) must_check;
+
+/* Whether WANT is what was applied last, so that a difference on the machine is nobody's wish. */
+bool plan_is_unasked(const struct artifact *want, const struct owned *old);
 
 /* For providers: adds an action. */
 struct action *plan_add(struct plan *p, enum action_op op, enum stage stage,
