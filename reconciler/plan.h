@@ -29,6 +29,7 @@ enum stage {
 	STAGE_IDENTITY,
 	STAGE_FOLDER,
 	STAGE_FILE,
+	STAGE_QUOTA,
 	STAGE_MAP,
 	STAGE_ZONE,
 	STAGE_RELOAD,
@@ -43,13 +44,13 @@ struct action {
 	const struct owned *old; /* manifest row, or NULL */
 	const char *scope, *renderer;
 	const char *reason; /* "new", "changed", "edited outside", … */
-	const char *before; /* FILE, BLOCK, MAPROW, LINK: content now; NULL: nothing there */
+	const char *before; /* FILE, BLOCK, MAPROW, LINK, QUOTA: content now; NULL: nothing there */
 	size_t before_len;
 	bool is_drift;      /* somebody else changed it */
 	struct digest post; /* FILE: of the content to be */
 	struct stamp stamp; /* RECORD: as seen; else filled when carried out */
-	int64_t serial;
-	bool is_dropped; /* quarantined, or failed: not carried out */
+	int64_t serial;     /* as in struct owned */
+	bool is_dropped;    /* quarantined, or failed: not carried out */
 	bool is_done;
 	char *temp; /* FILE: where its content waits */
 };
