@@ -44,7 +44,7 @@ struct owned {
 	const char *owner, *group; /* or NULL: root */
 	struct digest digest;      /* FILE: of the content; others: of all of it */
 	struct stamp stamp;
-	int64_t serial; /* FILE with a serial: it; USER: the uid */
+	int64_t serial; /* FILE with a serial: it; USER, QUOTA: the uid */
 	int64_t serial_at;
 	int64_t rev; /* revision it was applied at */
 };

@@ -592,8 +592,10 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 			r = run_files(p, x, err);
 		}
 		(void)fault_point("files");
-		if (r >= 0)
+		if (r >= 0) {
+			act_quotas(p);
 			r = act_maps(p, err);
+		}
 		if (r >= 0) {
 			reload_services(
 				p, x); /* before zones: named must have learned to take new ones */

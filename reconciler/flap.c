@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "reconciler/provider.h"
+
 /* Heals of one artifact since the first of this hour. */
 struct heals {
 	int64_t since, n, rev;
@@ -47,7 +49,7 @@ static int load(struct plan *p, struct err *err)
 static bool is_heal(const struct action *a)
 {
 	return (a->op == ACTION_CREATE || a->op == ACTION_UPDATE) &&
-	       plan_is_unasked(&a->art, a->old);
+	       provider_is_unasked(&a->art, a->old);
 }
 
 /* Whether a revision has changed the resource since. */

@@ -237,9 +237,29 @@ static int one_scope(struct walk *w, const void *ctx, const char *scope, const s
 	return r;
 }
 
+/* How much the plan knew, to see whether a scope added anything that points into its memory. */
+struct mark {
+	size_t found, visited;
+};
+
+static struct mark mark_now(const struct plan *p)
+{
+	return (struct mark){ .found = p->n + p->n_findings, .visited = p->n_visited };
+}
+
+/* Frees what was loaded of a scope in which nothing was found, and in which no condition may end. */
+static void drop_quiet(struct walk *w, void *ctx, const char *scope, struct mark before)
+{
+	if (w->p->n + w->p->n_findings != before.found || strmap_find(&w->troubled, scope))
+		return;
+	w->p->n_visited = before.visited;
+	(void)talloc_free(ctx);
+}
+
 static int walk_scope(struct walk *w, const char *scope, uint32_t mask, struct err *err)
 {
 	void *ctx = mem_ctx(w->keep, "scope");
+	struct mark before = mark_now(w->p);
 	struct rows rows = { .head = NULL };
 	struct ptrs list;
 	struct view v;
@@ -250,6 +270,8 @@ static int walk_scope(struct walk *w, const char *scope, uint32_t mask, struct e
 		r = rows_take(&rows, ctx, scope, &list, err);
 	if (r >= 0)
 		r = one_scope(w, ctx, mem_str(ctx, scope), any ? &v : NULL, mask, &list, err);
+	if (r >= 0)
+		drop_quiet(w, ctx, scope, before);
 	return r;
 }
 
@@ -282,8 +304,7 @@ static int walk_all(struct walk *w, uint32_t mask, struct err *err)
 		r = load_all_begin(w->l, mask, err);
 	while (r >= 0) {
 		void *ctx = mem_ctx(w->keep, "scope");
-		size_t before = w->p->n + w->p->n_findings;
-		size_t visited = w->p->n_visited;
+		struct mark before = mark_now(w->p);
 		struct ptrs list;
 
 		r = load_all_next(ctx, w->l, &scope, &v, err);
@@ -296,11 +317,8 @@ static int walk_all(struct walk *w, uint32_t mask, struct err *err)
 			r = rows_take(&rows, ctx, scope, &list, err);
 		if (r >= 0)
 			r = one_scope(w, ctx, scope, &v, mask, &list, err);
-		if (r >= 0 && w->p->n + w->p->n_findings == before &&
-		    !strmap_find(&w->troubled, scope)) {
-			w->p->n_visited = visited; /* nothing points into it */
-			(void)talloc_free(ctx);
-		}
+		if (r >= 0)
+			drop_quiet(w, ctx, scope, before);
 	}
 	return r < 0 ? r : orphans(w, &rows, NULL, mask, err);
 }
@@ -383,7 +401,8 @@ static int mark_remade(struct walk *w, struct dirty *d, struct err *err)
 	return r;
 }
 
-static int walk_marked(struct walk *w, struct dirty *d, bool accounts, struct err *err)
+/* The marked scopes of one level. Accounts come first: what lies in domains waits for their homes. */
+static int walk_marked(struct walk *w, const struct dirty *d, char level, struct err *err)
 {
 	int r = 0;
 
@@ -391,7 +410,7 @@ static int walk_marked(struct walk *w, struct dirty *d, bool accounts, struct er
 		const char *scope = d->scopes.entries[i].key;
 		uint32_t mask = (uint32_t)(uintptr_t)d->scopes.entries[i].value & ~d->everywhere;
 
-		if (mask && (scope[0] == 'a') == accounts)
+		if (mask && scope[0] == level)
 			r = walk_scope(w, scope, mask, err);
 	}
 	return r;
@@ -409,12 +428,12 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 	w->p->is_full = d.everywhere == UINT32_MAX;
 	if (r >= 0 && d.everywhere)
 		r = walk_all(w, d.everywhere, err);
-	if (r >= 0) /* accounts first: what lies in a home follows it */
-		r = walk_marked(w, &d, true, err);
-	if (r >= 0)
-		r = mark_remade(w, &d, err);
-	if (r >= 0)
-		r = walk_marked(w, &d, false, err);
+	/* accounts first: what lies in a home that is made again follows it */
+	for (const char *level = "ads"; *level && r >= 0; level++) {
+		r = walk_marked(w, &d, *level, err);
+		if (r >= 0 && *level == 'a')
+			r = mark_remade(w, &d, err);
+	}
 	if (r >= 0 && w->p->is_full)
 		r = condition_each(w->e->db, NULL, visit_condition, w->p, err);
 	return r;

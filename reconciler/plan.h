@@ -29,6 +29,7 @@ enum stage {
 	STAGE_IDENTITY,
 	STAGE_FOLDER,
 	STAGE_FILE,
+	STAGE_QUOTA,
 	STAGE_MAP,
 	STAGE_ZONE,
 	STAGE_RELOAD,
@@ -43,14 +44,14 @@ struct action {
 	const struct owned *old; /* manifest row, or NULL */
 	const char *scope, *renderer;
 	const char *reason; /* "new", "changed", "edited outside", … */
-	const char *before; /* FILE, BLOCK, MAPROW, LINK: content now; NULL: nothing there */
+	const char *before; /* FILE, BLOCK, MAPROW, LINK, QUOTA: content now; NULL: nothing there */
 	size_t before_len;
 	bool is_drift;      /* somebody else changed it */
 	int64_t heals;      /* of such drift, how often within the hour, with this one (flap.h) */
 	struct digest post; /* FILE: of the content to be */
 	struct stamp stamp; /* RECORD: as seen; else filled when carried out */
-	int64_t serial;
-	bool is_dropped; /* quarantined, or failed: not carried out */
+	int64_t serial;     /* as in struct owned */
+	bool is_dropped;    /* quarantined, or failed: not carried out */
 	bool is_done;
 	char *temp; /* FILE: where its content waits */
 };
@@ -118,9 +119,6 @@ const char *action_op_name(enum action_op op);
 /* Numeric ids of names as they will be when identities are written. */
 int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err) must_check;
 int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err) must_check;
-
-/* Whether WANT is what was applied last, so that a difference on the machine is nobody's wish. */
-bool plan_is_unasked(const struct artifact *want, const struct owned *old);
 
 /* For providers: adds an action. */
 struct action *plan_add(struct plan *p, enum action_op op, enum stage stage,

@@ -11,7 +11,7 @@
 
 #include "base/fs.h"
 #include "reconciler/block.h"
-#include "reconciler/plan.h"
+#include "reconciler/provider.h"
 
 enum {
 	FILE_MAX = 64 << 20
@@ -250,7 +250,7 @@ static int in_trash(struct plan *p, const struct artifact *want, const char **re
 	return r < 0 ? r : 0;
 }
 
-bool plan_is_unasked(const struct artifact *want, const struct owned *old)
+bool provider_is_unasked(const struct artifact *want, const struct owned *old)
 {
 	if (!old)
 		return false;
@@ -258,11 +258,10 @@ bool plan_is_unasked(const struct artifact *want, const struct owned *old)
 					   : digest_eq(&old->digest, &want->digest);
 }
 
-/* ERR_CHECK when drift is only to be told; 0 when it is to be healed. */
-static int reported(const struct plan *p, const struct artifact *want, const struct owned *old,
-		    const char *what, struct err *err)
+int provider_reported(const struct plan *p, const struct artifact *want, const struct owned *old,
+		      const char *what, struct err *err)
 {
-	if (!p->report_drift || !want || !plan_is_unasked(want, old))
+	if (!p->report_drift || !want || !provider_is_unasked(want, old))
 		return 0;
 	return err_set(err, ERR_CHECK,
 		       "%s %s %s; nobody asked for that, and drift_policy is report",
@@ -401,7 +400,7 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	if (want->flags & ARTIFACT_ONCE)
 		return compare_once(p, want, old, &seen);
 	if (!seen.exists) {
-		r = reported(p, want, old, "is missing", err);
+		r = provider_reported(p, want, old, "is missing", err);
 		if (r < 0)
 			return r;
 		put_file(p, ACTION_CREATE, want, old, &seen, old ? "missing" : "new");
@@ -433,7 +432,8 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	if (old)
 		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
 	is_drift = !old || !digest_eq(&live, &old->digest);
-	r = reported(p, want, old, is_drift ? "was edited" : "has another owner or mode", err);
+	r = provider_reported(p, want, old, is_drift ? "was edited" : "has another owner or mode",
+			      err);
 	if (r < 0)
 		return r;
 	put_file(p, ACTION_UPDATE, want, old, &seen,
@@ -477,7 +477,7 @@ static int dir_missing(struct plan *p, const struct artifact *want, const struct
 		 : old   ? "missing"
 			 : "new")
 		->art.source = trashed;
-	p->v[p->n - 1].is_drift = plan_is_unasked(want, old);
+	p->v[p->n - 1].is_drift = provider_is_unasked(want, old);
 	return 0;
 }
 
@@ -497,7 +497,7 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	r = fs_stat(p->e->root, want->path, &st, err);
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
 		err_clear(err);
-		r = reported(p, want, old, "is missing", err);
+		r = provider_reported(p, want, old, "is missing", err);
 		return r < 0 ? r : dir_missing(p, want, old, err);
 	}
 	if (r < 0)
@@ -518,11 +518,11 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("folder", want->path, err);
-	r = reported(p, want, old, "has another owner or mode", err);
+	r = provider_reported(p, want, old, "has another owner or mode", err);
 	if (r < 0)
 		return r;
 	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
-		plan_is_unasked(want, old);
+		provider_is_unasked(want, old);
 	return 0;
 }
 
@@ -551,12 +551,12 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	r = fs_readlink(p->tmp, p->e->root, path, &target, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
-		r = reported(p, want, old, "is missing", err);
+		r = provider_reported(p, want, old, "is missing", err);
 		if (r < 0)
 			return r;
 		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
 			       want ? (old ? "missing" : "new") : "gone already");
-		p->v[p->n - 1].is_drift = want && plan_is_unasked(want, old);
+		p->v[p->n - 1].is_drift = want && provider_is_unasked(want, old);
 		return 0;
 	}
 	if (r >= 0 && want && once) {
@@ -574,7 +574,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("link", path, err);
-	r = reported(p, want, old, "leads elsewhere", err);
+	r = provider_reported(p, want, old, "leads elsewhere", err);
 	if (r < 0)
 		return r;
 	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
@@ -715,17 +715,17 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 				->serial = id.uid;
 		return 0;
 	}
-	r = reported(p, want, old, exists ? "was edited" : "is missing", err);
+	r = provider_reported(p, want, old, exists ? "was edited" : "is missing", err);
 	if (r >= 0)
 		r = identity_put(p->identities, &id,
 				 err); /* in memory: what follows can name the user */
 	if (r < 0)
 		return r;
 	a = plan_add(p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
-		     exists ? (plan_is_unasked(want, old) ? "edited outside" : "changed")
+		     exists ? (provider_is_unasked(want, old) ? "edited outside" : "changed")
 		     : old  ? "missing"
 			    : "new");
-	a->is_drift = plan_is_unasked(want, old);
+	a->is_drift = provider_is_unasked(want, old);
 	a->serial = id.uid;
 	return 0;
 }
@@ -783,7 +783,7 @@ static int compare_row(struct plan *p, const struct artifact *want, const struct
 		(void)plan_add(p, ACTION_FORGET, STAGE_MAP, NULL, old, "gone already");
 		return 0;
 	}
-	r = reported(p, want, old, value ? "was edited" : "is missing", err);
+	r = provider_reported(p, want, old, value ? "was edited" : "is missing", err);
 	if (r < 0)
 		return r;
 	a = plan_add(p,
@@ -853,7 +853,7 @@ static int compare_block(struct plan *p, const struct artifact *want, const stru
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
-	r = reported(p, want, old, "was edited", err);
+	r = provider_reported(p, want, old, "was edited", err);
 	if (r < 0)
 		return r;
 	a = plan_add(p, want ? (old ? ACTION_UPDATE : ACTION_CREATE) : ACTION_DELETE, STAGE_FILE,
@@ -871,5 +871,5 @@ const struct provider providers[] = {
 	[ARTIFACT_USER] = { compare_user },   [ARTIFACT_DIR] = { compare_dir },
 	[ARTIFACT_FILE] = { compare_file },   [ARTIFACT_LINK] = { compare_link },
 	[ARTIFACT_BLOCK] = { compare_block }, [ARTIFACT_MAPROW] = { compare_row },
-	[ARTIFACT_ZONE] = { compare_zone },
+	[ARTIFACT_ZONE] = { compare_zone },   [ARTIFACT_QUOTA] = { provider_quota },
 };

@@ -171,7 +171,8 @@ static bool is_ours(struct watch *w, const char *path, struct stmt *row)
 	case ARTIFACT_LINK:
 	case ARTIFACT_MAPROW:
 	case ARTIFACT_ZONE:
-	case ARTIFACT_COPYDIR: break;
+	case ARTIFACT_COPYDIR:
+	case ARTIFACT_QUOTA: break;
 	}
 	return false;
 }

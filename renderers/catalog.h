@@ -27,6 +27,7 @@ enum artifact_type {
 	ARTIFACT_MAPROW, /* one row of a keyed map: path is "MAP:KEY", data the value */
 	ARTIFACT_ZONE,   /* a zone the name server serves: path is the zone, data its options */
 	ARTIFACT_COPYDIR, /* every *.conf of the administrator's folder `source` is copied into path */
+	ARTIFACT_QUOTA, /* what owner may take up where the folder path lies; data: "1024 MiB" */
 };
 
 enum artifact_flags {

@@ -1,4 +1,4 @@
-/* A machine as sorted lines: files, users, rows of maps, zones, daemons, conditions, trash. */
+/* A machine as sorted lines: files, users, rows of maps, zones, daemons, quotas, conditions, trash. */
 #include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "reconciler/enginedb.h"
 #include "reconciler/identity.h"
 #include "reconciler/map.h"
+#include "reconciler/quota.h"
 #include "reconciler/trash.h"
 #include "recording.h"
 
@@ -292,6 +293,21 @@ static void list_daemons(struct list *l)
 	}
 }
 
+/* By number, which is shown as a name where somebody has it: a limit must not outlive its user. */
+static void list_quotas(struct list *l)
+{
+	struct ptrs uids = folder_list(l->ctx, l->e->root, RECORDING "/quota");
+
+	for (size_t i = 0; i < uids.n; i++) {
+		const char *uid = uids.v[i];
+
+		if (strcmp(uid, "off") != 0)
+			add_line(l, "quota   %s %s",
+				 owner_name(l, (uint32_t)strtoul(uid, NULL, 10)),
+				 quota_text(l->ctx, recording_quota(l->e->root, uid)));
+	}
+}
+
 static int add_condition(const struct condition *c, void *arg, struct err *err)
 {
 	struct list *l = arg;
@@ -353,6 +369,7 @@ void machine_list(struct engine *e, enum listing how, struct buf *out)
 	list_folder(&l, "/");
 	list_zones(&l);
 	list_daemons(&l);
+	list_quotas(&l);
 	if (condition_each(e->db, NULL, add_condition, &l, &err) < 0)
 		broken("%s", err.msg);
 	if (how != LIST_WANTED && trash_each(e, NULL, add_trash, &l, &err) < 0)
