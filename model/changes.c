@@ -65,6 +65,11 @@ void touched_add(struct apply *a, const struct kind *k, void *before, void *afte
 	t->key = res_key(a->ctx, after ? after : before);
 }
 
+char touched_op(const struct touched *t)
+{
+	return !t->before ? '+' : t->after ? '~' : '-';
+}
+
 /* Secrets */
 
 int store_secret_get(const void *ctx, struct store *s, const char *kind, const char *key,
@@ -372,6 +377,11 @@ int apply_begin(struct apply *a, struct err *err)
 		sql_rollback(a->s->db);
 		return r;
 	}
+	r = apply_repeated(a, err);
+	if (r != 0) {
+		sql_rollback(a->s->db);
+		return r;
+	}
 	a->rev->rev = head + 1;
 	a->checked.ctx = a->found.ctx = a->ctx;
 	r = sqlite3session_create(db, "main", &a->session);
@@ -435,35 +445,15 @@ int apply_account_of(struct apply *a, const void *res, const char **ret, struct 
 		     : r;
 }
 
-static int known_key(struct store *s, struct revision *rev, struct err *err)
-{
-	cleanup_(sql_done) struct stmt *st = NULL;
-	int r;
-
-	if (!rev->idempotency)
-		return 0;
-	r = sql_get(s->db, "SELECT rev FROM revision WHERE idempotency=?", &st, err);
-	if (r < 0)
-		return r;
-	sql_bind_text(st, 1, rev->idempotency);
-	r = sql_step(st, err);
-	if (r > 0)
-		rev->rev = sql_int(st, 0);
-	return r;
-}
-
 int store_apply(struct store *s, const struct changeset *cs, struct revision *rev,
 		struct problems *problems, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "apply");
 	struct apply a = { .s = s, .ctx = ctx, .rev = rev, .problems = problems };
-	int r = known_key(s, rev, err);
+	int r = apply_begin(&a, err);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = apply_begin(&a, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < cs->n; i++) {
 		struct err e = ERR_INIT;
 
