@@ -49,7 +49,8 @@ const struct command commands[] = {
 	{ "export", "", 0, 0, OPT_OUTPUT | OPT_SECRETS, cmd_export,
 	  "Writes the wanted state as state files." },
 	{ "explain", "PATH[:LINE]", 1, 1, 0, cmd_explain,
-	  "Says which resource a file on the machine is for, and which revision wrote it." },
+	  "Says which resource a file on the machine is for and which revision wrote it; of one line, which fields "
+	  "it comes from, and since which revision and by whom they have their values. Of a map's row: MAP:KEY." },
 	{ "get", "KIND[/NAME]", 1, 1, 0, cmd_get, "Shows resources with their fields." },
 	{ "set", "KIND/NAME FIELD=VALUE…", 1, 64, CHANGING, cmd_set,
 	  "Makes a resource or changes single fields of it." },

@@ -114,7 +114,7 @@ static int look(struct store *s, int64_t *ret_version, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (*ret_version > SCHEMA_VERSION)
+	if (*ret_version < 0 || *ret_version > SCHEMA_VERSION)
 		return err_set(
 			err, ERR_CONFLICT,
 			"model.db has schema version %lld; this program knows versions up to %d: "

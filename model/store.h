@@ -170,6 +170,18 @@ typedef int revision_fn(const struct revision *rev, void *arg, struct err *err);
 int store_log(struct store *s, const struct kind *k, const char *key, int64_t max, revision_fn *fn,
 	      void *arg, struct err *err) must_check;
 
+/* Since when a field has its value. */
+struct origin {
+	int64_t rev; /* 0: not known, or never set */
+	char op;     /* + came with the resource, ~ was changed, - the resource went */
+};
+
+/* For each field of RES, as read from the store; RET has room for all fields of its kind. */
+int store_origins(struct store *s, const void *res, struct origin *ret, struct err *err) must_check;
+/* The revision in which a resource that is not there went. */
+int store_gone(struct store *s, const struct kind *k, const char *key, struct origin *ret,
+	       struct err *err) must_check;
+
 /* Audit */
 
 enum audit_outcome {
