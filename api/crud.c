@@ -190,12 +190,42 @@ static int tell_problems(struct call *c, const struct problems *p, struct err *e
 	return p->n ? err_set(err, worst(p), "%s", p->v[0].msg) : -(int)err->code;
 }
 
+/* A request that comes again under its key: what it made the first time, if that is still there. */
+static int find_first(struct call *c, struct changeset *cs, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct change *change = &cs->v[0];
+	const struct kind *k = ((const struct res *)change->res)->kind;
+	struct res *res = NULL;
+	int r = sql_get(store_sql(c->store),
+			"SELECT key FROM change WHERE rev=? AND kind=? ORDER BY seq LIMIT 1", &st,
+			err);
+
+	if (r < 0)
+		return r;
+	sql_bind_int(st, 1, c->rev);
+	sql_bind_text(st, 2, k->name);
+	r = sql_step(st, err);
+	if (r <= 0)
+		return r;
+	change->key = mem_str(c->ctx, sql_text(st, 0));
+	r = store_get(c->ctx, c->store, k, change->key, &res, err);
+	if (r >= 0)
+		change->id = res->id;
+	return r == -ERR_NOTFOUND && change->op == CHANGE_DELETE ? 0 : r;
+}
+
 int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 {
 	struct revision rev = {
 		.actor = c->who.username ? c->who.username : "billing",
 		.source = c->who.role == ROLE_BILLING ? "whmcs" : "api",
-		.message = c->endpoint->audit,
+		.actor_id = c->who.id,
+		.address = c->address,
+		.via = c->who.session                ? "session"
+		       : c->who.role == ROLE_BILLING ? "key"
+						     : "token",
+		.action = c->endpoint->audit,
 		.seen_rev = c->seen_rev,
 		.idempotency = c->is_dry_run ? NULL : c->idempotency,
 	};
@@ -209,7 +239,7 @@ int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 		return tell_problems(c, &problems, err);
 	c->is_open = r > 0;
 	c->rev = rev.rev;
-	return 0;
+	return rev.repeated ? find_first(c, cs, err) : 0;
 }
 
 int crud_account_of_user(struct call *c, const char *username, struct account **ret,
