@@ -41,6 +41,7 @@ enum artifact_flags {
 		1 << 5, /* FILE: SERIAL_LEN characters at serial_at take the zone's serial */
 	ARTIFACT_RELOAD =
 		1 << 6, /* MAPROW: the service remembers its answers until it is reloaded */
+	ARTIFACT_LOGINS = 1 << 7, /* FILE: Dovecot's logins; it is asked whether it has them */
 };
 
 enum {

@@ -1,7 +1,8 @@
 /*
  * What the recording daemons of a machine know, for its listing. They fail
  * where a file beneath /run/scenario with the service's name says so: "down"
- * (it does not run) or "refuse" (it does not take its configuration).
+ * (it does not run), "refuse" (it does not take its configuration) or, for
+ * Dovecot, "stale" (it goes on with the logins it had).
  */
 #ifndef SCENARIOS_RECORDING_H
 #define SCENARIOS_RECORDING_H
