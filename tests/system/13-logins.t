@@ -45,6 +45,12 @@ for n in 1 2 3 4 5 6; do
 done
 ok "times do not run away" test "$was" -le $(($(date +%s) + 6))
 fails "an old one is refused" logs_in secret-word-5
+# the first of a second is noticed at once, so that the other has the same second and size
+# shellcheck disable=SC2016
+ok "two within a second" run sh -c 'perl -MTime::HiRes=time,sleep -e "sleep 2 + int(time) - time"
+	echo secret-word-7 | novacpx passwd "mailbox/$1" --yes --no-diff && echo secret-word-6 | novacpx passwd "mailbox/$1" --yes --no-diff' two "$box"
+ok "the last one counts" logs_in secret-word-6
+fails "alone" logs_in secret-word-7
 
 # ---- suspensions
 
