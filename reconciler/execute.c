@@ -37,14 +37,13 @@ static void told(struct execution *x, const char *what, size_t done, size_t tota
 
 /* Journal */
 
-/* Zones go by the control channel; rows of maps and users' passwords are read where they lie. */
+/* Zones go by the control channel; rows of maps and files of logins are read where they lie. */
 static bool is_loaded(const struct action *a)
 {
 	return is_live(a) && a->art.service &&
 	       (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK ||
 		a->art.flags & ARTIFACT_RELOAD) &&
-	       !(a->art.flags & ARTIFACT_SERIAL) &&
-	       !(a->art.flags & ARTIFACT_SECRET && strcmp(a->art.service, "dovecot") == 0);
+	       !(a->art.flags & ARTIFACT_SERIAL);
 }
 
 /* Written down before anything changes: after a crash nobody could tell. */
@@ -56,6 +55,8 @@ static int owe(struct plan *p, const struct action *a, struct err *err)
 		return owed_put(p->e->db,
 				mem_fmt(p->ctx, OWED_ZONE "%s", strchr(a->art.resource, '/') + 1),
 				err);
+	if (is_live(a) && a->art.flags & ARTIFACT_LOGINS)
+		return owed_put(p->e->db, mem_fmt(p->ctx, OWED_LOGINS "%s", a->art.path), err);
 	return 0;
 }
 
@@ -601,6 +602,8 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 				p, x); /* before zones: named must have learned to take new ones */
 			r = act_zones(p, err);
 		}
+		if (r >= 0)
+			r = act_logins(p, err); /* last: nobody else waits for it */
 		if (r >= 0) {
 			run_folders(p, STAGE_WITHDRAW);
 			run_trash(p);

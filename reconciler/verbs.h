@@ -9,6 +9,7 @@
 #define RECONCILER_VERBS_H
 
 #include "reconciler/checkns.h"
+#include "reconciler/logins.h"
 #include "reconciler/quota.h"
 #include "reconciler/rndc.h"
 #include "reconciler/service.h"
@@ -28,6 +29,12 @@ struct verbs {
 	int (*quota_get)(const struct quota_at *at, uint32_t uid, struct quota *ret,
 			 struct err *err);
 	int (*quota_set)(const struct quota_at *at, uint32_t uid, uint64_t kib, struct err *err);
+	int (*logins_open)(const void *ctx, const struct logins_at *at, struct logins **ret,
+			   struct err *err);     /* logins_open */
+	void (*logins_close)(struct logins **d); /* logins_freep */
+	int (*logins_await)(struct logins *d, const char *user, const char *version,
+			    struct err *err);                      /* logins_await */
+	void (*logins_await_second)(const struct timespec *since); /* logins_await_second */
 };
 
 extern const struct verbs verbs_real;

@@ -46,6 +46,7 @@ enum artifact_flags {
 	ARTIFACT_NEEDED =
 		1 << 7, /* DIR with ONCE: the site does not work without one, so it is made
 			 * again when nothing stands there */
+	ARTIFACT_LOGINS = 1 << 8, /* FILE: Dovecot's logins; it is asked whether it has them */
 };
 
 enum {

@@ -437,6 +437,48 @@ static int set_quota(const struct quota_at *at, uint32_t uid, uint64_t kib, stru
 	return 0;
 }
 
+/* Dovecot: what it answers is what lies there, unless it is "stale" */
+
+static int logins_table_open(const void *ctx, const struct logins_at *at, struct logins **ret,
+			     struct err *err)
+{
+	struct names *n = mem_new(ctx, struct names);
+
+	n->ctx = n;
+	n->root = at->root;
+	if (is_state(ctx, at->root, "dovecot", "down"))
+		return err_set(err, ERR_ABSENT, "dovecot is not running");
+	*ret = (struct logins *)n;
+	return 0;
+}
+
+static void logins_table_close(struct logins **d)
+{
+	*d = NULL;
+}
+
+static int login_await(struct logins *d, const char *user, const char *version, struct err *err)
+{
+	struct names *n = (struct names *)d;
+	const char *domain = strchr(user, '@') + 1;
+	const char *path = mem_fmt(n->ctx, "/etc/dovecot/novacpx/%.2s/%s.passwd", domain, domain);
+	char *text;
+	size_t len;
+
+	event(n->ctx, n->root, "ask dovecot for", user);
+	if (is_state(n->ctx, n->root, "dovecot", "stale"))
+		return err_set(err, ERR_CHECK, "it answers from what was there before");
+	if (fs_read(n->ctx, n->root, path, FILE_MAX, 0, &text, &len, err) < 0 ||
+	    !strstr(text, mem_fmt(n->ctx, "=%s\n", version)))
+		return err_set(err, ERR_CHECK, "%s holds another version", path);
+	return 0;
+}
+
+static void second_await(const struct timespec *since)
+{
+	(void)since; /* it looks at the files each time */
+}
+
 const struct verbs verbs_recording = {
 	.validate = validate,
 	.reload = reload,
@@ -448,4 +490,8 @@ const struct verbs verbs_recording = {
 	.zone_serial = zone_serial,
 	.quota_get = read_quota,
 	.quota_set = set_quota,
+	.logins_open = logins_table_open,
+	.logins_close = logins_table_close,
+	.logins_await = login_await,
+	.logins_await_second = second_await,
 };

@@ -1,9 +1,10 @@
 /*
  * What the recording daemons of a machine know, for its listing. They fail
  * where a file beneath /run/scenario with the service's name says so: "down"
- * (it does not run) or "refuse" (it does not take its configuration). Quotas
- * are kept where the folder /run/scenario/quota is, a file a user id with its
- * limit in KiB; one named "off" turns them off and forgets nothing.
+ * (it does not run), "refuse" (it does not take its configuration) or, for
+ * Dovecot, "stale" (it goes on with the logins it had). Quotas are kept where
+ * the folder /run/scenario/quota is, a file a user id with its limit in KiB;
+ * one named "off" turns them off and forgets nothing.
  */
 #ifndef SCENARIOS_RECORDING_H
 #define SCENARIOS_RECORDING_H

@@ -11,7 +11,7 @@
  *   chown UID:GID PATH, link PATH TARGET, adduser NAME UID, replace PATH FROM TO,
  *   row MAP KEY VALUE          (VALUE -: the row is taken out)
  *   sql <<                     on model.db, behind the checks' back
- *   service NAME down|refuse|up
+ *   service NAME down|refuse|stale|up
  *   later SECONDS
  *   show PATH [WORD]           the file's lines (with WORD in them) go into plan.txt
  *   unsettled                  what cannot be done stays to be done: a second pass is not empty
