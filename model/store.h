@@ -88,6 +88,8 @@ struct problem {
 	char *resource; /* "domain/a.example" */
 	char *field;    /* "document_root", or NULL: the resource as such */
 	char *msg;
+	bool has_other;
+	size_t other; /* index of the change that it clashes with, when that one is in the set too */
 };
 
 struct problems {
