@@ -47,6 +47,7 @@ struct action {
 	const char *before; /* FILE, BLOCK, MAPROW, LINK, QUOTA: content now; NULL: nothing there */
 	size_t before_len;
 	bool is_drift;      /* somebody else changed it */
+	int64_t heals;      /* of such drift, how often within the hour, with this one (flap.h) */
 	struct digest post; /* FILE: of the content to be */
 	struct stamp stamp; /* RECORD: as seen; else filled when carried out */
 	int64_t serial;     /* as in struct owned */
@@ -60,6 +61,7 @@ struct finding {
 	const char *scope, *part, *resource;
 	const char *type, *reason, *message;
 	bool retry;
+	int64_t retry_at; /* not before; 0: soon, and then later and later */
 };
 
 struct visit {
@@ -90,10 +92,14 @@ struct plan {
 	struct strmap folders;          /* names in the administrator's include folders */
 	struct strmap once;             /* places that this plan makes once for a first resource */
 	struct strmap owed;             /* what daemons are still to be told (owed.h) */
+	struct ptrs remade;             /* homes that were removed by hand and are made again */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */
 	bool report_drift; /* drift_policy: report */
 	int64_t uid_min, uid_max;
+	struct strmap heals; /* flap.h */
+	int64_t flap_limit;
+	bool is_released; /* nothing is held for flapping */
 };
 
 /* Compares one renderer's catalog (sorted) with its manifest rows (sorted alike) in SCOPE. */

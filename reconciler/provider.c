@@ -88,7 +88,9 @@ static int64_t first_serial(int64_t now)
 
 	if (!gmtime_r(&t, &tm))
 		return 1;
-	return ((int64_t)(tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday) * 100 +
+	return ((int64_t)(tm.tm_year + 1900) * 10000 + (int64_t)(tm.tm_mon + 1) * 100 +
+		tm.tm_mday) *
+		       100 +
 	       1;
 }
 
@@ -279,6 +281,40 @@ static bool made_for_another(struct plan *p, const struct artifact *want)
 	return owned_get(p->tmp, p->e->db, want->type, want->path, &o, &ignored) >= 0;
 }
 
+/* It went with the home above it, which this plan makes again. */
+static bool went_with_home(const struct plan *p, const char *path)
+{
+	for (size_t i = 0; i < p->remade.n; i++) {
+		const char *home = p->remade.v[i];
+		size_t len = strlen(home);
+
+		if (strncmp(path, home, len) == 0 && path[len] == '/')
+			return true;
+	}
+	return false;
+}
+
+/* Nothing stands there, and no link of the tenant's leads elsewhere on the way. */
+static bool is_nothing_there(struct plan *p, const char *path)
+{
+	cleanup_(fd_close) int dir = -1;
+	const char *name;
+	struct stat st;
+
+	if (fstatat(p->e->root, path + 1, &st, AT_SYMLINK_NOFOLLOW) >= 0 || errno != ENOENT)
+		return false;
+	dir = fs_open_parent(p->e->root, path, FS_NOLINKS, &name, NULL);
+	return dir >= 0 ? fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT
+			: dir == -ERR_NOTFOUND;
+}
+
+/* One that was made once and is gone is the tenant's business, but with its home, or when it is needed. */
+static bool is_made_again(struct plan *p, const struct artifact *want)
+{
+	return went_with_home(p, want->path) ||
+	       ((want->flags & ARTIFACT_NEEDED) && is_nothing_there(p, want->path));
+}
+
 static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old,
 			struct seen *seen)
 {
@@ -338,6 +374,7 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): cases in their order, none within another */
 static int compare_file(struct plan *p, const struct artifact *want, const struct owned *old,
 			struct err *err)
 {
@@ -350,8 +387,11 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 
 	if (!want)
 		return file_gone(p, old, err);
-	if (old && (want->flags & ARTIFACT_ONCE))
+	if (old && (want->flags & ARTIFACT_ONCE)) {
+		if (is_made_again(p, want))
+			put_file(p, ACTION_CREATE, want, old, &seen, "missing");
 		return 0; /* what became of it since is the tenant's business */
+	}
 	if (owned_same(want, old) && bookkeeping_same(want, old) && is_untouched(p, old))
 		return 0;
 	r = look(p, want->path, want->flags, &seen, err);
@@ -430,11 +470,14 @@ static int dir_missing(struct plan *p, const struct artifact *want, const struct
 
 	if (r < 0)
 		return r;
+	if (old && !trashed && (want->flags & (ARTIFACT_DATA | ARTIFACT_ONCE)) == ARTIFACT_DATA)
+		ptrs_add(p->ctx, &p->remade, mem_str(p->ctx, want->path));
 	plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old,
 		 trashed ? "from the trash"
 		 : old   ? "missing"
 			 : "new")
 		->art.source = trashed;
+	p->v[p->n - 1].is_drift = provider_is_unasked(want, old);
 	return 0;
 }
 
@@ -446,7 +489,8 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 
 	if (!want)
 		return dir_gone(p, old, err);
-	if ((want->flags & ARTIFACT_ONCE) && (old || made_for_another(p, want)))
+	if ((want->flags & ARTIFACT_ONCE) &&
+	    (old ? !is_made_again(p, want) : made_for_another(p, want)))
 		return 0;
 	if (row_same(want, old) && dir_is_untouched(p, want, old))
 		return 0;
@@ -498,6 +542,8 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 		if (!want)
 			(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old,
 				       "no longer ours");
+		else if (is_made_again(p, want))
+			(void)plan_add(p, ACTION_CREATE, STAGE_FILE, want, old, "missing");
 		return 0;
 	}
 	if (want && row_same(want, old) && is_untouched(p, old))
@@ -510,6 +556,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 			return r;
 		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
 			       want ? (old ? "missing" : "new") : "gone already");
+		p->v[p->n - 1].is_drift = want && provider_is_unasked(want, old);
 		return 0;
 	}
 	if (r >= 0 && want && once) {

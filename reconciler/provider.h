@@ -1,6 +1,6 @@
 /*
  * What the comparisons of several types of artifact share, and those that have
- * a file of their own. Only provider*.c uses it; they read and never write.
+ * a file of their own. They read and never write.
  */
 #ifndef RECONCILER_PROVIDER_H
 #define RECONCILER_PROVIDER_H

@@ -32,7 +32,8 @@ enum artifact_type {
 
 enum artifact_flags {
 	ARTIFACT_ONCE =
-		1 << 0, /* made when absent, then the tenant's own: never changed or healed */
+		1 << 0, /* made when absent, then the tenant's own: never changed or healed, but
+			 * with its home when that has to be made again */
 	ARTIFACT_SECRET = 1 << 1, /* content is never shown or kept in history */
 	ARTIFACT_TENANT =
 		1 << 2, /* lies in a folder that a tenant can write: no links are followed */
@@ -42,6 +43,9 @@ enum artifact_flags {
 		1 << 5, /* FILE: SERIAL_LEN characters at serial_at take the zone's serial */
 	ARTIFACT_RELOAD =
 		1 << 6, /* MAPROW: the service remembers its answers until it is reloaded */
+	ARTIFACT_NEEDED =
+		1 << 7, /* DIR with ONCE: the site does not work without one, so it is made
+			 * again when nothing stands there */
 };
 
 enum {

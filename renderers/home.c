@@ -53,23 +53,29 @@ static void put_quota(const struct view *v, struct catalog *out, const struct ar
 			 });
 }
 
-/* What the tenant may change as he likes: public_html, tmp, logs. */
+/*
+ * What the tenant may change as he likes: public_html, tmp, logs. Without the first there is no site,
+ * without the second no session and no upload (php_fpm.c); logs only leads to what lies elsewhere.
+ */
 static void put_folders(const struct view *v, struct catalog *out, const struct artifact *own,
 			const char *home)
 {
 	static const struct {
 		const char *name;
 		mode_t mode;
+		unsigned flags;
 	} folders[] = {
-		{ "public_html", 0755 }, /* for the web server; the home keeps all others out */
-		{ "tmp", 0700 },
-		{ "logs", 0700 },
+		/* for the web server; the home keeps all others out */
+		{ "public_html", 0755, ARTIFACT_NEEDED },
+		{ "tmp", 0700, ARTIFACT_NEEDED },
+		{ "logs", 0700, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
 		struct artifact like = *own;
 
 		like.mode = folders[i].mode;
+		like.flags |= folders[i].flags;
 		place_dir(out, &like, mem_fmt(v->ctx, "%s/%s", home, folders[i].name));
 	}
 }

@@ -52,6 +52,7 @@ static bool is_skipped(const char *path)
 					    "/var/lib/novacpx/engine.",
 					    "/var/lib/novacpx/history",
 					    "/var/lib/novacpx/node.key",
+					    "/var/lib/novacpx/trash.folders",
 					    "/etc/passwd",
 					    "/etc/shadow",
 					    "/etc/group",
@@ -63,6 +64,16 @@ static bool is_skipped(const char *path)
 			return true;
 	}
 	return strstr(path, ".lmdb-lock") != NULL;
+}
+
+/* The note of something in the trash; one without it is shown. */
+static bool is_note(const struct list *l, const char *path)
+{
+	size_t len = strlen(path);
+
+	return strstr(path, "/.novacpx-trash/") && len > 8 &&
+	       strcmp(path + len - 8, ".novacpx") == 0 &&
+	       fs_exists(l->e->root, mem_strn(l->ctx, path, len - 8));
 }
 
 static const char *owner_name(struct list *l, uint32_t id)
@@ -167,7 +178,8 @@ static void list_entry(struct list *l, const char *path)
 	char *target;
 	struct stat st;
 
-	if (is_skipped(path) || is_left_over(l, path) || fs_stat(l->e->root, path, &st, &err) < 0)
+	if (is_skipped(path) || is_left_over(l, path) || is_note(l, path) ||
+	    fs_stat(l->e->root, path, &st, &err) < 0)
 		return;
 	owner = mem_fmt(l->ctx, "%04o %s:%s", (unsigned)(st.st_mode & 07777),
 			owner_name(l, st.st_uid), group_name(l, st.st_gid));
@@ -313,8 +325,10 @@ static int add_trash(const struct trash_entry *t, void *arg, struct err *err)
 	struct list *l = arg;
 
 	(void)err;
-	add_line(l, "trash   %s %s uid %" PRId64 "%s", t->account, t->origin, t->uid,
-		 fs_exists(l->e->root, t->path) ? "" : " GONE");
+	add_line(l, "trash   %s %s uid %" PRId64 "%s%s", t->account, t->origin, t->uid,
+		 fs_exists(l->e->root, t->path) ? "" : " GONE",
+		 fs_exists(l->e->root, mem_fmt(l->ctx, "%s.novacpx", t->path)) ? ""
+									       : " WITHOUT NOTE");
 	return 0;
 }
 
