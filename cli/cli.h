@@ -77,6 +77,9 @@ const char *cli_colour(const struct cli *c, const char *code); /* "" without col
 void cli_show_plan(struct cli *c, const struct plan *p);
 void cli_show_problems(struct cli *c, const struct problems *p);
 void cli_show_findings(struct cli *c, const struct plan *p);
+/* Whether disk limits are enforced, per folder of homes; of one account only if they are not. */
+int cli_show_quotas(struct cli *c, struct err *err) must_check;
+int cli_show_quota_of(struct cli *c, const struct account *a, struct err *err) must_check;
 const char *cli_time(const void *ctx, int64_t seconds); /* 2026-11-23 17:04:05 UTC */
 void cli_put_json(struct cli *c, void *json);           /* prints and releases a json_t */
 

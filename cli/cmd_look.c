@@ -88,7 +88,7 @@ static int status_of(struct cli *c, struct status *s, int64_t applied, struct er
 		(void)printf("%s: %s (changed in revision %" PRId64 ", applied %" PRId64 ")\n",
 			     c->args[0], res->rev <= applied ? "Ready" : "Progressing", res->rev,
 			     applied);
-	return 0;
+	return k == &kind_account ? cli_show_quota_of(c, (const struct account *)res, err) : 0;
 }
 
 int cmd_status(struct cli *c, struct err *err)

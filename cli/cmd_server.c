@@ -106,5 +106,7 @@ int cmd_doctor(struct cli *c, struct err *err)
 		if (res.status != 0)
 			(void)fputs(res.out, stdout);
 	}
+	if (r >= 0)
+		r = cli_show_quotas(c, err);
 	return r < 0 ? r : bad ? EXIT_ERROR : EXIT_DONE;
 }

@@ -63,7 +63,8 @@ const struct command commands[] = {
 	{ "trash", "list|restore NAME|purge [NAME]", 1, 2, OPT_YES, cmd_trash,
 	  "Data of terminated accounts: lists, restores, removes for good." },
 	{ "doctor", "", 0, 0, 0, cmd_doctor,
-	  "Says what is installed, what runs, and what each daemon would load at its next start." },
+	  "Says what is installed, what runs, what each daemon would load at its next start, "
+	  "and whether disk limits hold." },
 	{ "sandbox", "init|start|stop|status", 1, 1, 0, cmd_sandbox,
 	  "A folder (--root DIR) as a machine of its own: makes it, runs the installed daemons in it, "
 	  "says where to look." },
