@@ -139,6 +139,7 @@ int fs_read_fd(const void *ctx, int fd, const char *name, size_t max, char **ret
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): each parameter is another thing */
 int fs_read(const void *ctx, int root, const char *path, size_t max, unsigned flags,
 	    char **ret_data, size_t *ret_len, struct err *err)
 {

@@ -27,7 +27,7 @@ enum cli_option {
 	OPT_EXIT_CODE = 1 << 2, /* --exit-code */
 	OPT_FULL = 1 << 3,      /* --full */
 	OPT_DRY_RUN = 1 << 4,   /* --dry-run */
-	OPT_FORCE = 1 << 5,     /* --force DIGEST */
+	OPT_FORCE = 1 << 5,     /* --force [DIGEST]; force is "" without */
 	OPT_OUTPUT = 1 << 6,    /* -o DIR */
 	OPT_SECRETS = 1 << 7,   /* --secrets */
 	OPT_PRUNE = 1 << 8,     /* --prune */

@@ -126,7 +126,7 @@ int cmd_status(struct cli *c, struct err *err)
 
 int cmd_drift(struct cli *c, struct err *err)
 {
-	struct pass_opts opts = { .full = true, .skip_check = true };
+	struct pass_opts opts = { .full = true, .release = true, .skip_check = true };
 	struct plan *p;
 	size_t kept = 0;
 	int r = cli_open(c, err);

@@ -37,6 +37,8 @@ void act_trash_prune(struct plan *p, const char *origin);
 int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid,
 	      struct err *err) must_check;
 
+/* All disk limits. */
+void act_quotas(struct plan *p);
 /* All row actions of the plan, a transaction a map. */
 int act_maps(struct plan *p, struct err *err) must_check;
 /* All zone actions and reloads of changed zone files, over one connection. */

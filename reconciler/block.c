@@ -42,6 +42,7 @@ static void put_block(struct buf *b, const char *sign, const char *body)
 	buf_printf(b, "%s " BLOCK_END "\n", sign);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): each parameter is another thing */
 int block_edit(const void *ctx, const char *path, const char *text, const char *body,
 	       const char *anchor, char **ret, size_t *ret_len, struct err *err)
 {

@@ -5,9 +5,8 @@
 #include "base/strmap.h"
 #include "model/settings.h"
 
-extern const struct renderer render_home, render_php_fpm, render_cron, render_nginx_site,
-	render_zone, render_mail_domain, render_nginx_server, render_bind_server,
-	render_mail_server;
+extern const struct renderer render_php_fpm, render_cron, render_nginx_site, render_zone,
+	render_mail_domain, render_nginx_server, render_bind_server, render_mail_server;
 
 const struct renderer *const renderers[] = {
 	&render_home,         &render_php_fpm,     &render_cron,

@@ -15,7 +15,7 @@ static void put_name(struct buf *out, const char *mark, const char *name)
 {
 	buf_puts(out, mark);
 	for (; *name; name++)
-		buf_putc(out, (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+		buf_putc(out, (char)((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name));
 	buf_putc(out, '\n');
 }
 

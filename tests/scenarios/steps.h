@@ -5,7 +5,7 @@
  *   machine fresh|bare|NAME    what it starts from: Debian's packages alone; the same with a
  *                              converged server; that with the state of machines/NAME.yaml
  *   apply [prune] [force] <<   desired state (also: apply FILE of the folder machines)
- *   pass [full], rollback N, revert N, restore ACCOUNT, purge ACCOUNT
+ *   pass [full] [force], rollback N, revert N, restore ACCOUNT, purge ACCOUNT
  *   plan <<                    what would be done; nothing is
  *   write PATH << , append PATH << , delete PATH, mkdir PATH, chmod MODE PATH,
  *   chown UID:GID PATH, link PATH TARGET, adduser NAME UID, replace PATH FROM TO,
