@@ -99,6 +99,18 @@ static int each_revision(struct revisions *all, const char *resource, struct err
 
 /* Printing */
 
+/* A record's name holds its value. */
+static const char *short_name(const void *ctx, const char *resource)
+{
+	size_t len = 80;
+
+	if (strlen(resource) <= len)
+		return resource;
+	while (len > 0 && ((unsigned char)resource[len] & 0xc0) == 0x80)
+		len--;
+	return mem_fmt(ctx, "%.*s…", (int)len, resource);
+}
+
 static void put_value(const struct reason *w)
 {
 	if (w->is_secret)
@@ -111,79 +123,148 @@ static void put_value(const struct reason *w)
 		(void)printf(", the default");
 }
 
-static void put_origin(struct cli *c, const struct reason *w)
+static void put_reason(struct cli *c, const struct reason *w)
 {
+	(void)printf("    %s%s%s", short_name(c->ctx, w->resource), w->field ? " " : "",
+		     w->field ? w->field : "");
+	put_value(w);
+	(void)putchar('\n');
 	if (!w->origin.rev)
 		return;
-	(void)printf("        %s", w->origin.op == '-'                ? "since it was deleted in "
-				   : !w->field || w->origin.op == '+' ? "made in "
-				   : w->value || w->is_secret         ? "set in "
-								      : "unset in ");
+	(void)printf("        since ");
 	put_revision(c, &w->rev);
 	(void)putchar('\n');
 }
 
-static void put_reasons(struct cli *c, const struct explanation *x, const char *title,
-			enum cause_effect from, enum cause_effect to)
+/* What the line says, or what it only depends on. */
+static bool is_in_text(const struct reason *w)
+{
+	return w->effect == CAUSE_SHAPES || w->is_named;
+}
+
+static void put_reasons(struct cli *c, const struct explanation *x, const char *title, bool in_text)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < x->n_reasons; i++) {
-		const struct reason *w = &x->reasons[i];
-
-		if (w->effect < from || w->effect > to)
+		if (is_in_text(&x->reasons[i]) != in_text)
 			continue;
 		if (!any)
 			(void)printf("  %s\n", title);
 		any = true;
-		(void)printf("    %s%s%s", w->resource, w->field ? " " : "",
-			     w->field ? w->field : "");
-		put_value(w);
-		(void)putchar('\n');
-		put_origin(c, w);
+		put_reason(c, &x->reasons[i]);
 	}
 }
 
-/* Of a whole file: the fields by name, a line for each resource. */
-static void put_fields(const struct explanation *x)
+/* Of a whole file: fields by name, a line for each resource, or for a kind of which there are many. */
+
+enum {
+	MANY = 4
+};
+
+struct group {
+	const struct kind *kind;
+	const char *resource; /* NULL: all of the kind */
+};
+
+static bool is_of(const struct group *g, const struct reason *w)
 {
-	bool any = false;
+	size_t len = strlen(g->kind->name);
+
+	if (g->resource)
+		return strcmp(g->resource, w->resource) == 0;
+	return strncmp(w->resource, g->kind->name, len) == 0 && w->resource[len] == '/';
+}
+
+static size_t count_resources(const struct explanation *x, const struct kind *k)
+{
+	const struct group all = { .kind = k };
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "count");
+	struct strmap names = STRMAP_ON(tmp);
 
 	for (size_t i = 0; i < x->n_reasons; i++) {
-		const char *resource = x->reasons[i].resource;
-		size_t n = 0;
+		if (is_in_text(&x->reasons[i]) && is_of(&all, &x->reasons[i]))
+			*strmap_slot(&names, x->reasons[i].resource) = tmp;
+	}
+	return names.n;
+}
 
-		for (size_t k = 0; k < i; k++) /* told with the first */
-			n += x->reasons[k].effect == CAUSE_SHAPES &&
-			     strcmp(x->reasons[k].resource, resource) == 0;
-		if (n || x->reasons[i].effect != CAUSE_SHAPES)
+/* Settings have one field, so their names tell more. */
+static const char *word_of(const struct reason *w, const struct group *g)
+{
+	return g->kind == &kind_setting ? strchr(w->resource, '/') + 1 : w->field;
+}
+
+static void put_group(struct cli *c, const struct explanation *x, const struct group *g, size_t n)
+{
+	struct strmap words = STRMAP_ON(c->ctx);
+
+	for (size_t i = 0; i < x->n_reasons; i++) {
+		const struct reason *w = &x->reasons[i];
+
+		if (is_in_text(w) && w->field && is_of(g, w))
+			*strmap_slot(&words, word_of(w, g)) = c;
+	}
+	if (g->resource)
+		(void)printf("    %s", short_name(c->ctx, g->resource));
+	else if (g->kind == &kind_setting)
+		(void)printf("    %s", g->kind->section);
+	else
+		(void)printf("    %zu %s", n, g->kind->section);
+	for (size_t i = 0; i < words.n; i++)
+		(void)printf("%s%s", i ? ", " : ": ", words.entries[i].key);
+	(void)putchar('\n');
+}
+
+static void put_fields(struct cli *c, const struct explanation *x)
+{
+	struct strmap told = STRMAP_ON(c->ctx);
+	struct err ignored = ERR_INIT;
+
+	for (size_t i = 0; i < x->n_reasons; i++) {
+		const struct reason *w = &x->reasons[i];
+		struct group g = { .resource = w->resource };
+		const char *key;
+		void **slot;
+		size_t n;
+
+		if (!is_in_text(w) || cli_resource(c, w->resource, &g.kind, &key, &ignored) < 0)
 			continue;
-		(void)printf("%s    %s", any ? "" : "  its text comes from\n", resource);
-		any = true;
-		for (size_t k = i; k < x->n_reasons; k++) {
-			const struct reason *w = &x->reasons[k];
+		n = count_resources(x, g.kind);
+		if (n > MANY || g.kind == &kind_setting)
+			g.resource = NULL;
+		slot = strmap_slot(&told, g.resource ? g.resource : g.kind->name);
+		if (*slot)
+			continue;
+		*slot = c;
+		if (told.n == 1)
+			(void)puts("  it comes from");
+		put_group(c, x, &g, n);
+	}
+}
 
-			if (w->effect == CAUSE_SHAPES && w->field &&
-			    strcmp(w->resource, resource) == 0)
-				(void)printf("%s %s", n++ ? "," : "", w->field);
-		}
-		(void)putchar('\n');
+static const char *always(const struct explanation *x)
+{
+	switch (x->owned->scope[0]) {
+	case 'a': return "written for every account";
+	case 'd': return "written for every domain";
+	default: return "always written";
 	}
 }
 
 static void put_what(struct cli *c, const struct explanation *x)
 {
 	switch (x->what) {
-	case EXPLAIN_WHOLE: put_fields(x); break;
+	case EXPLAIN_WHOLE:
+		put_fields(c, x);
+		put_reasons(c, x, "it is there because of", false);
+		break;
 	case EXPLAIN_CAUSED:
-		put_reasons(c, x, "the line comes from", CAUSE_SHAPES, CAUSE_SHAPES);
-		put_reasons(c, x, "it is there because of", CAUSE_MAKES, CAUSE_KEEPS);
+		put_reasons(c, x, "the line comes from", true);
+		put_reasons(c, x, "it is there because of", false);
 		break;
 	case EXPLAIN_CONSTANT:
-		(void)printf("  the line is written for every %s; no field changes it\n",
-			     x->owned->scope[0] == 's'   ? "server"
-			     : x->owned->scope[0] == 'a' ? "account"
-							 : "domain");
+		(void)printf("  the line is %s; no field changes it\n", always(x));
 		break;
 	case EXPLAIN_SERIAL:
 		(void)puts(
@@ -206,8 +287,7 @@ static void put_what(struct cli *c, const struct explanation *x)
 		break;
 	}
 	if (x->is_partial)
-		(void)puts(
-			"  (there are too many resources to try them all: others may have a part in it)");
+		(void)puts("  (too many resources to try them all: others may have a part in it)");
 }
 
 static int put_text(struct cli *c, const struct explanation *x, struct err *err)

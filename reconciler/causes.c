@@ -28,6 +28,8 @@ struct search {
 	const char *line; /* NULL: the whole */
 	const char *const *hints;
 	struct ptrs tried; /* resources, settings too */
+	struct ptrs
+		untried; /* struct cause: named in the line, but the renderer takes nothing else */
 	struct causes *ret;
 	struct strmap asked; /* names of settings that the renderer looks at */
 	size_t work;
@@ -336,12 +338,33 @@ static void add_cause(struct search *s, const void *res, const struct field *f,
 {
 	struct causes *c = s->ret;
 
+	/* a row is all of its artifact */
+	if (effect == CAUSE_MAKES && s->ask.line && s->ask.type == ARTIFACT_MAPROW)
+		effect = CAUSE_KEEPS;
 	if (effect == CAUSE_NONE || (effect == CAUSE_MAKES && s->ask.line))
 		return;
 	mem_room(s->ctx, &c->v, &c->cap, c->n, sizeof(*c->v));
 	c->v[c->n++] = (struct cause){
 		.res = res, .field = f, .effect = effect, .named = f ? named_in_line(s, res, f) : 0
 	};
+}
+
+/*
+ * An account of another name has another home, in which its sites no longer lie: the renderer would
+ * take none of it. So the name is tried with the home as it is, too.
+ */
+static void add_housed(void *ctx, const void *res, const struct field *f, struct ptrs *variants)
+{
+	size_t n = variants->n;
+
+	if (((const struct res *)res)->kind != &kind_account || !(f->flags & FIELD_KEY))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct account *housed = res_copy(ctx, variants->v[i]);
+
+		housed->home = account_home(ctx, res);
+		ptrs_add(ctx, variants, housed);
+	}
 }
 
 static enum cause_effect try_field(struct search *s, const void *res, const struct field *f)
@@ -352,9 +375,11 @@ static enum cause_effect try_field(struct search *s, const void *res, const stru
 						: NULL;
 	enum cause_effect best = CAUSE_NONE;
 	struct ptrs variants = { 0 };
+	bool is_taken = false;
 	int tries = f->type == FIELD_CHOICE ? VARIANTS_MAX : TRIES_MAX;
 
 	res_vary(tmp, res, f, row ? row->choices : s->hints, &variants);
+	add_housed(tmp, res, f, &variants);
 	for (size_t i = 0; i < variants.n && tries > 0 && best < CAUSE_SHAPES; i++) {
 		struct view v;
 		int effect;
@@ -368,8 +393,13 @@ static enum cause_effect try_field(struct search *s, const void *res, const stru
 		if (effect < 0)
 			continue;
 		best = (enum cause_effect)MAX((int)best, effect);
+		is_taken = true;
 		tries--;
 	}
+	if (!is_taken && named_in_line(s, res, f))
+		ptrs_add(s->tmp, &s->untried,
+			 mem_dup(s->tmp, &(struct cause){ .res = res, .field = f },
+				 sizeof(struct cause)));
 	return best;
 }
 
@@ -420,6 +450,20 @@ static void add_leads(struct search *s)
 			    is_cause(s->ret, n, f->ref, field_text(f, res)))
 				add_cause(s, res, f, CAUSE_KEEPS);
 		}
+	}
+}
+
+/* Better the likely than to say that nothing the line names has a part in it. */
+static void add_untried(struct search *s)
+{
+	for (size_t i = 0; i < s->ret->n; i++) {
+		if (s->ret->v[i].named)
+			return;
+	}
+	for (size_t i = 0; i < s->untried.n; i++) {
+		const struct cause *c = s->untried.v[i];
+
+		add_cause(s, c->res, c->field, CAUSE_SHAPES);
 	}
 }
 
@@ -485,6 +529,7 @@ int causes_find(const void *ctx, const struct causes_ask *ask, struct causes *re
 	find_tried(&s);
 	for (size_t i = 0; i < s.tried.n; i++)
 		try_res(&s, s.tried.v[i]);
+	add_untried(&s);
 	add_leads(&s);
 	sort_causes(ret);
 	for (size_t i = 0; i < ret->n; i++) /* settings are made here */

@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "reconciler/block.h"
 #include "reconciler/load.h"
+#include "reconciler/map.h"
 #include "state/textdiff.h"
 
 #define INCLUDES "/etc/novacpx/"
@@ -153,6 +154,20 @@ static int find_row(struct asking *a, const char *place, struct err *err)
 			  mem_fmt(a->ctx, "%.*s.lmdb%s", (int)(colon - place), place, colon), err);
 }
 
+/* The row as it is on the machine. */
+static void read_row(struct asking *a)
+{
+	cleanup_(map_closep) struct map *map = NULL;
+	const char *colon = strchr(a->x->owned->path, ':');
+	const char *path = mem_strn(a->ctx, a->x->owned->path, (size_t)(colon - a->x->owned->path));
+	struct err ignored = ERR_INIT;
+	char *value = NULL;
+
+	if (map_open(a->ctx, a->e->root, path, 0, &map, &ignored) >= 0 &&
+	    map_get(a->ctx, map, colon + 1, &value, &ignored) >= 0)
+		a->x->text = mem_fmt(a->ctx, "%s %s", colon + 1, value);
+}
+
 static int find_artifact(struct asking *a, const char *place, struct err *err)
 {
 	static const enum artifact_type types[] = { ARTIFACT_FILE, ARTIFACT_BLOCK, ARTIFACT_DIR,
@@ -245,6 +260,8 @@ static int align(struct asking *a, const struct artifact *want, size_t *ret_line
 	size_t len = 0;
 	int r;
 
+	if (x->owned->type == ARTIFACT_MAPROW)
+		read_row(a);
 	if (a->file || x->owned->type == ARTIFACT_MAPROW) {
 		*ret_line = 1;
 		return 1;

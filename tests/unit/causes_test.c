@@ -365,7 +365,7 @@ TEST(a_login_comes_from_its_mailbox)
 	assert_null(strstr(said, "jane"));
 	said = causes_of(&w, &render_mail_domain, ARTIFACT_MAPROW,
 			 "/etc/postfix/novacpx/mailboxes.lmdb:info@a.example", NULL, "info@");
-	assert_string_equal(said, "mailbox/info@a.example address*");
+	assert_string_equal(said, "mailbox/info@a.example address*, (setting/mail_server value)");
 	viewing_done(&w);
 }
 
@@ -418,5 +418,20 @@ TEST(what_is_not_wanted_has_no_causes)
 
 	w.v.settings = &w.settings;
 	assert_int_equal(causes_find(w.ctx, &ask, &c, &err), 0);
+	viewing_done(&w);
+}
+
+/* Its own site's folder binds the account to its name, its mailboxes bind the domain: still they are causes. */
+TEST(a_name_that_the_renderer_takes_no_other_for_is_a_cause_all_the_same)
+{
+	struct viewing w = a_site("primary");
+	struct domain *d = w.v.res[kind_index(&kind_domain)].v[0];
+
+	d->document_root = "/home/john/photos";
+	assert_contains(of_vhost(&w, "set $novacpx_account"), "account/john username*");
+	(void)viewing_add(&w, &kind_mailbox, "address", "info@a.example", "account", "john");
+	assert_contains(causes_of(&w, &render_mail_domain, ARTIFACT_MAPROW,
+				  "/etc/postfix/novacpx/domains.lmdb:a.example", NULL, "a.example"),
+			"domain/a.example name*");
 	viewing_done(&w);
 }

@@ -195,7 +195,7 @@ TEST(objects_of_every_size_can_be_read_back)
 	cleanup_(repo_done) struct repo r = repo_new("sizes");
 	struct history_change many[300];
 	struct err err = ERR_INIT;
-	const size_t len = (1 << 20) + ARRAY_LEN(many); /* each of them begins one further on */
+	const size_t len = (1 << 20) + ARRAY_LEN(many); /* each begins one character later */
 	char *text = mem_zero(r.ctx, len + 1);
 
 	for (size_t i = 0; i < len; i++)
