@@ -365,35 +365,44 @@ static int apply_one(struct apply *a, struct change *c, size_t i, struct err *er
 	return r < 0 ? r : apply_delete(a, existing, i, err);
 }
 
+/* Asked when a table is first written to, which is cheaper than naming all of them each time. */
+static int is_recorded(void *arg, const char *table)
+{
+	(void)arg;
+	return kind_find(table) != NULL;
+}
+
+static int begin_recording(struct apply *a, struct err *err)
+{
+	int r = sqlite3session_create(sql_handle(a->s->db), "main", &a->session);
+
+	if (r == SQLITE_OK)
+		r = sqlite3session_attach(a->session, NULL);
+	if (r != SQLITE_OK)
+		return sql_fail(a->s->db, err, "record changes");
+	sqlite3session_table_filter(a->session, is_recorded, NULL);
+	return 0;
+}
+
 int apply_begin(struct apply *a, struct err *err)
 {
-	sqlite3 *db = sql_handle(a->s->db);
 	int64_t head = 0;
-	int r = sql_begin(a->s->db, err);
+	int r = store_begin(a->s, err);
 
-	if (r >= 0)
-		r = store_head(a->s, &head, err);
-	if (r < 0) {
-		sql_rollback(a->s->db);
+	if (r < 0)
 		return r;
-	}
+	a->checked.ctx = a->found.ctx = a->ctx;
 	r = apply_repeated(a, err);
+	if (r == 0)
+		r = store_head(a->s, &head, err);
+	if (r == 0)
+		r = begin_recording(a, err);
 	if (r != 0) {
-		sql_rollback(a->s->db);
+		apply_abort(a);
 		return r;
 	}
 	a->rev->rev = head + 1;
-	a->checked.ctx = a->found.ctx = a->ctx;
-	r = sqlite3session_create(db, "main", &a->session);
-	KIND_FOREACH(k) {
-		if (r == SQLITE_OK)
-			r = sqlite3session_attach(a->session, k->name);
-	}
-	if (r != SQLITE_OK) {
-		r = sql_fail(a->s->db, err, "record changes");
-		apply_abort(a);
-	}
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 void apply_abort(struct apply *a)
@@ -401,7 +410,7 @@ void apply_abort(struct apply *a)
 	if (a->session)
 		sqlite3session_delete(a->session);
 	a->session = NULL;
-	sql_rollback(a->s->db);
+	store_rollback(a->s);
 }
 
 struct found {

@@ -193,10 +193,41 @@ int store_count(struct store *s, const struct kind *k, const struct field *field
 	return r < 0 ? r : 0;
 }
 
+/* Transactions */
+
+/* A member that stands open becomes part of the batch. */
+static int keep_member(struct store *s, struct err *err)
+{
+	if (!s->has_member)
+		return 0;
+	s->has_member = false;
+	return sql_do(s->db, "RELEASE member", err);
+}
+
+int store_begin(struct store *s, struct err *err)
+{
+	int r;
+
+	if (!s->in_batch)
+		return sql_begin(s->db, err);
+	r = keep_member(s, err);
+	if (r < 0)
+		return r;
+	if (!sql_in_txn(s->db)) /* a savepoint would begin another */
+		return err_set(err, ERR_SYSTEM, "the database has rolled the whole batch back");
+	r = sql_do(s->db, "SAVEPOINT member", err);
+	if (r >= 0)
+		s->has_member = true;
+	return r;
+}
+
 int store_commit(struct store *s, struct err *err)
 {
-	int r = sql_commit(s->db, err);
+	int r;
 
+	if (s->in_batch)
+		return keep_member(s, err);
+	r = sql_commit(s->db, err);
 	if (r < 0)
 		sql_rollback(s->db);
 	return r;
@@ -204,6 +235,41 @@ int store_commit(struct store *s, struct err *err)
 
 void store_rollback(struct store *s)
 {
+	struct err ignored = ERR_INIT;
+
+	if (!s->in_batch)
+		sql_rollback(s->db);
+	else if (s->has_member && sql_in_txn(s->db) &&
+		 (sql_do(s->db, "ROLLBACK TO member", &ignored) < 0 ||
+		  sql_do(s->db, "RELEASE member", &ignored) < 0))
+		sql_rollback(s->db); /* rather nothing of the batch than half a member */
+	s->has_member = false;
+}
+
+int store_batch_begin(struct store *s, struct err *err)
+{
+	int r = sql_begin(s->db, err);
+
+	if (r >= 0)
+		s->in_batch = true;
+	return r;
+}
+
+int store_batch_commit(struct store *s, struct err *err)
+{
+	int r = keep_member(s, err);
+
+	s->in_batch = false;
+	if (r >= 0 && !sql_in_txn(s->db))
+		return err_set(err, ERR_SYSTEM, "the database has rolled the whole batch back");
+	if (r < 0)
+		sql_rollback(s->db);
+	return r < 0 ? r : store_commit(s, err);
+}
+
+void store_batch_rollback(struct store *s)
+{
+	s->in_batch = s->has_member = false;
 	sql_rollback(s->db);
 }
 

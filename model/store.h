@@ -150,6 +150,17 @@ int store_undelete(struct store *s, int64_t gone, const char *account, struct re
 int store_commit(struct store *s, struct err *err) must_check;
 void store_rollback(struct store *s);
 
+/*
+ * Many revisions, one durable commit. Between begin and commit each call above is a member of its
+ * own: it sees what the members before it did, has its own revision, audit row and problems, and
+ * when refused or rolled back takes nothing else with it. A member that returned 1 is kept by
+ * store_commit() or by going on, and taken back by store_rollback(). Nothing is acknowledged
+ * before store_batch_commit() has returned 0; when it fails nothing of the batch stands.
+ */
+int store_batch_begin(struct store *s, struct err *err) must_check;
+int store_batch_commit(struct store *s, struct err *err) must_check;
+void store_batch_rollback(struct store *s);
+
 /* History of the store */
 
 int store_head(struct store *s, int64_t *ret, struct err *err) must_check;

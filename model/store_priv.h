@@ -18,6 +18,8 @@ struct kind_sql {
 struct store {
 	struct sql *db;
 	struct kind_sql *sql; /* by kind_index() */
+	bool in_batch;        /* one transaction around many */
+	bool has_member;      /* and one of them stands open, as a savepoint */
 };
 
 struct apply {
@@ -31,6 +33,9 @@ struct apply {
 	bool restores;         /* revert or rollback: dropped secrets come back */
 	struct sqlite3_session *session;
 };
+
+/* Begins a transaction, in a batch one within it; ends in store_commit() or store_rollback(). */
+int store_begin(struct store *s, struct err *err) must_check;
 
 /* The statements of store_audit_list(), which a test has explained. */
 extern const char audit_count_sql[], audit_list_sql[];
