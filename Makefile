@@ -16,7 +16,7 @@ B := build/$(VARIANT)$(if $(filter clang,$(CC)),-clang)
 WERROR ?= 1
 
 PKGS := talloc sqlite3 jansson libgit2 libsystemd yaml-0.1 libidn2 libcrypto lmdb libcrypt zlib
-API_PKGS := libmicrohttpd libseccomp
+API_PKGS := libmicrohttpd gnutls libseccomp
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(API_PKGS) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
