@@ -20,7 +20,7 @@ static const char schema_fixed[] =
 	"rev INTEGER NOT NULL, dropped INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, key, field)) "
 	"STRICT, WITHOUT ROWID;";
 
-static int create_schema(struct store *s, struct err *err)
+int store_create_schema(struct sql *db, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "schema");
 	struct buf b = BUF_ON(tmp);
@@ -29,7 +29,7 @@ static int create_schema(struct store *s, struct err *err)
 	KIND_FOREACH(k)
 		buf_puts(&b, res_sql_ddl(tmp, k));
 	buf_printf(&b, "PRAGMA user_version=%d;", SCHEMA_VERSION);
-	return sql_exec(s->db, buf_str(&b), err);
+	return sql_exec(db, buf_str(&b), err);
 }
 
 static int schema_version(struct store *s, int64_t *ret, struct err *err)
@@ -71,7 +71,7 @@ static int migrate(struct store *s, bool readonly, struct err *err)
 	if (r < 0)
 		return r;
 	if (version == 0)
-		r = create_schema(s, err);
+		r = store_create_schema(s->db, err);
 	for (int64_t v = version; v > 0 && v < SCHEMA_VERSION && r >= 0; v++)
 		r = sql_exec(s->db, migrations[v], err);
 	if (r >= 0)
@@ -110,6 +110,35 @@ int store_open(const void *ctx, const char *path, bool readonly, struct store **
 
 	if (r >= 0)
 		r = migrate(s, readonly, err);
+	if (r < 0) {
+		(void)talloc_free(s);
+		return r;
+	}
+	make_statements(s);
+	*ret = s;
+	return 0;
+}
+
+/* Begins reading, which asks for the schema. */
+static int look_at_schema(struct store *s, struct err *err)
+{
+	int r;
+
+	sql_check_schema(s->db, store_schema_is_ours, NULL);
+	r = sql_begin_reading(s->db, err);
+	sql_rollback(s->db);
+	return r < 0 ? r : 0;
+}
+
+int store_open_guarded(const void *ctx, int dir, struct store **ret, struct err *err)
+{
+	struct store *s = mem_new(ctx, struct store);
+	int r = sql_open_guarded(s, dir, MODEL_NAME, &s->db, err);
+
+	if (r >= 0)
+		r = migrate(s, false, err);
+	if (r >= 0)
+		r = look_at_schema(s, err);
 	if (r < 0) {
 		(void)talloc_free(s);
 		return r;

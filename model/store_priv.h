@@ -32,6 +32,11 @@ struct apply {
 	struct sqlite3_session *session;
 };
 
+/* All tables of the newest version, in the open transaction of an empty database. */
+int store_create_schema(struct sql *db, struct err *err) must_check;
+/* sql_schema_fn: the tables and indexes are ours, and there is nothing else. */
+int store_schema_is_ours(struct sql *db, void *unused, struct err *err) must_check;
+
 /* Writes RES (BEFORE: the row as it was, or NULL) with its secrets. */
 int apply_write(struct apply *a, void *res, const void *before, struct err *err) must_check;
 /* Turns ERR into a problem of change I about RES. */
