@@ -70,8 +70,8 @@ int cmd_man(struct cli *c, struct err *err)
 	}
 	(void)puts(
 		".SH EXIT STATUS\n0 nothing to do or done, 1 error, 2 the plan has changes (with \\-\\-exit\\-code), 3 stopped "
-		"by a guard, 4 conflict, 5 done but something is quarantined.\n.SH FILES\n/var/lib/novacpx/model.db, "
-		"engine.db, history.git");
+		"by a guard, 4 conflict, 5 done but something is quarantined.\n.SH FILES\n/var/lib/novacpx/model/model.db, "
+		"/var/lib/novacpx/engine/engine.db, history.git");
 	return 0;
 }
 

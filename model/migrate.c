@@ -63,11 +63,11 @@ static const char to_2[] =
 
 /* Each brings the schema one version on. */
 static const char *const migrations[SCHEMA_VERSION] = {
-	NULL, /* version 0 is an empty file: create() makes the newest at once */
+	NULL, /* version 0 is an empty file: store_create_schema() makes the newest at once */
 	to_2,
 };
 
-static int create(struct store *s, struct err *err)
+int store_create_schema(struct sql *db, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "schema");
 	struct buf b = BUF_ON(tmp);
@@ -75,7 +75,7 @@ static int create(struct store *s, struct err *err)
 	buf_puts(&b, schema_fixed);
 	KIND_FOREACH(k)
 		buf_puts(&b, res_sql_ddl(tmp, k));
-	return sql_exec(s->db, buf_str(&b), err);
+	return sql_exec(db, buf_str(&b), err);
 }
 
 static int schema_version(struct store *s, int64_t *ret, struct err *err)
@@ -100,7 +100,7 @@ static int note_version(struct store *s, struct err *err)
 
 static int bring_on(struct store *s, int64_t version, struct err *err)
 {
-	int r = version == 0 ? create(s, err) : 0;
+	int r = version == 0 ? store_create_schema(s->db, err) : 0;
 
 	for (int64_t v = version; v > 0 && v < SCHEMA_VERSION && r >= 0; v++)
 		r = sql_exec(s->db, migrations[v], err);

@@ -1,11 +1,18 @@
 #include "model/sql.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "model/sql_priv.h"
+
+enum {
+	BUSY_MS = 10000
+};
 
 struct stmt {
 	struct sql *db;
@@ -24,6 +31,10 @@ struct sql {
 	sqlite3 *handle;
 	struct idle *idle; /* open addressing, a power of two */
 	size_t n_texts, n_slots;
+	int dir; /* of a guarded one: SQLite's paths lead through it */
+	sql_schema_fn *check;
+	void *check_arg;
+	int64_t checked; /* the schema that was checked */
 };
 
 static int sql_close(struct sql *db)
@@ -33,6 +44,7 @@ static int sql_close(struct sql *db)
 	while ((st = sqlite3_next_stmt(db->handle, NULL)))
 		(void)sqlite3_finalize(st); /* its error was told when it was stepped */
 	(void)sqlite3_close_v2(db->handle);
+	fd_close(&db->dir); /* after it: closing may remove the log */
 	return 0;
 }
 
@@ -59,47 +71,129 @@ int sql_fail(struct sql *db, struct err *err, const char *what)
 	}
 }
 
-int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret, struct err *err)
+/* What no database of ours has is not run, whoever wrote it into the file. */
+static void restrain(struct sql *db)
+{
+	static const int rows[][2] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		(void)sqlite3_db_config(db->handle, rows[i][0], rows[i][1], NULL);
+	(void)sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+}
+
+static int set_up(struct sql *db, unsigned flags, struct err *err)
+{
+	int r = 0;
+
+	(void)sqlite3_extended_result_codes(db->handle, 0);
+	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
+	restrain(db);
+	if (!(flags & SQL_READONLY))
+		r = sql_exec(db, "PRAGMA journal_mode=WAL", err);
+	if (r >= 0 && !(flags & SQL_READONLY))
+		r = sql_exec(db,
+			     flags & SQL_DURABLE ? "PRAGMA synchronous=FULL"
+						 : "PRAGMA synchronous=NORMAL",
+			     err);
+	if (r >= 0)
+		r = sql_exec(db, "PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY", err);
+	return r;
+}
+
+/* DIR is closed with it. */
+static int open_path(const void *ctx, const char *path, const char *vfs, int dir, unsigned flags,
+		     struct sql **ret, struct err *err)
 {
 	struct sql *db = mem_new(ctx, struct sql);
 	int oflags = flags & SQL_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	int r = 0;
 
+	db->dir = dir;
+	db->checked = -1;
+	talloc_set_destructor(db, sql_close);
 	oflags |= SQLITE_OPEN_NOMUTEX; /* a connection is one thread's */
 	if (flags & SQL_CREATE)
 		oflags |= SQLITE_OPEN_CREATE;
-	/* nothing of ours lies in /var/tmp for a while: refused, and of no use, once SQLite runs */
-	(void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
-	if (sqlite3_open_v2(path, &db->handle, oflags, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(path, &db->handle, oflags, vfs) != SQLITE_OK)
 		r = err_set(err, ERR_SYSTEM, "open database %s: %s", path,
 			    db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
-		(void)sqlite3_close_v2(db->handle);
-		(void)talloc_free(db);
-		return r;
-	}
-	talloc_set_destructor(db, sql_close);
-	(void)sqlite3_extended_result_codes(db->handle, 0);
-	(void)sqlite3_busy_timeout(db->handle, 5000);
-	if (!(flags & SQL_READONLY)) {
-		r = sql_exec(db, "PRAGMA journal_mode=WAL", err);
-		if (r >= 0)
-			r = sql_exec(db,
-				     flags & SQL_DURABLE ? "PRAGMA synchronous=FULL"
-							 : "PRAGMA synchronous=NORMAL",
-				     err);
-	}
-	if (r >= 0)
-		r = sql_exec(
-			db,
-			"PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY",
-			err);
+	else if (set_up(db, flags, err) < 0)
+		r = err_wrap(err, "open database %s", path);
 	if (r < 0) {
-		(void)err_wrap(err, "open database %s", path);
 		(void)talloc_free(db);
 		return r;
 	}
 	*ret = db;
 	return 0;
+}
+
+/* Nothing of ours lies in /var/tmp for a while: refused, and of no use, once SQLite runs. */
+static void set_library(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+}
+
+int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret, struct err *err)
+{
+	set_library();
+	return open_path(ctx, path, NULL, -1, flags, ret, err);
+}
+
+int sql_open_guarded(const void *ctx, int dir, const char *name, struct sql **ret, struct err *err)
+{
+	cleanup_(mem_freep) char *path = NULL;
+	int fd = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	struct sql *db;
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, "folder of %s", name);
+	set_library();
+	path = mem_fmt(NULL, "/proc/self/fd/%d/%s", fd, name);
+	r = open_path(ctx, path, sql_guard_vfs(), fd, SQL_DURABLE, &db, err);
+	if (r < 0)
+		r = sql_guard_explain(dir, name, err);
+	if (r >= 0)
+		r = sql_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0", err);
+	if (r >= 0)
+		*ret = db;
+	return r;
+}
+
+void sql_check_schema(struct sql *db, sql_schema_fn *fn, void *arg)
+{
+	db->check = fn;
+	db->check_arg = arg;
+	db->checked = -1;
+}
+
+/* In the snapshot of the transaction that has just begun. */
+static int check_schema(struct sql *db, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int64_t version;
+	int r;
+
+	if (!db->check)
+		return 0;
+	r = sql_get(db, "PRAGMA schema_version", &st, err);
+	if (r >= 0)
+		r = sql_step(st, err);
+	if (r < 0)
+		return r;
+	version = sql_int(st, 0);
+	sql_reset(st);
+	if (version == db->checked)
+		return 0;
+	r = db->check(db, db->check_arg, err);
+	if (r >= 0)
+		db->checked = version;
+	return r;
 }
 
 int sql_exec(struct sql *db, const char *text, struct err *err)
@@ -275,9 +369,21 @@ int sql_do(struct sql *db, const char *text, struct err *err)
 	return r < 0 ? r : sql_run(st, err);
 }
 
+static int begin(struct sql *db, const char *text, struct err *err)
+{
+	int r = sql_do(db, text, err);
+
+	if (r < 0)
+		return r;
+	r = check_schema(db, err);
+	if (r < 0)
+		sql_rollback(db);
+	return r;
+}
+
 int sql_begin(struct sql *db, struct err *err)
 {
-	return sql_do(db, "BEGIN IMMEDIATE", err);
+	return begin(db, "BEGIN IMMEDIATE", err);
 }
 
 int sql_begin_reading(struct sql *db, struct err *err)
@@ -286,7 +392,7 @@ int sql_begin_reading(struct sql *db, struct err *err)
 
 	if (sql_in_txn(db))
 		return 0;
-	r = sql_do(db, "BEGIN", err);
+	r = begin(db, "BEGIN", err);
 	return r < 0 ? r : 1;
 }
 

@@ -27,6 +27,16 @@ enum sql_flags {
 
 int sql_open(const void *ctx, const char *path, unsigned flags, struct sql **ret,
 	     struct err *err) must_check; /* closed with CTX or talloc_free */
+/*
+ * NAME in the folder DIR, which belongs to somebody with less rights than we have: it and what
+ * SQLite keeps beside it are opened with the rights of DIR's owner, only as plain files of theirs
+ * with one name, never through a link (sql_guard.c). It must be there, and in WAL mode.
+ */
+int sql_open_guarded(const void *ctx, int dir, const char *name, struct sql **ret,
+		     struct err *err) must_check;
+typedef int sql_schema_fn(struct sql *db, void *arg, struct err *err);
+/* FN is asked when a transaction begins and the schema is not the one it passed before. */
+void sql_check_schema(struct sql *db, sql_schema_fn *fn, void *arg);
 /* One or several statements without values. */
 int sql_exec(struct sql *db, const char *text, struct err *err) must_check;
 /* One statement without values or rows, kept for the next time; TEXT as for sql_get(). */

@@ -9,6 +9,10 @@
 #include "model/sql.h"
 
 sqlite3 *sql_handle(struct sql *db);
+/* The VFS for sql_open_guarded(), registered when first asked for. */
+const char *sql_guard_vfs(void);
+/* Says which file of the database NAME in DIR is the reason why it was not opened, if one is. */
+int sql_guard_explain(int dir, const char *name, struct err *err);
 int sql_fail(struct sql *db, struct err *err, const char *what);
 
 #endif

@@ -44,6 +44,35 @@ int store_open(const void *ctx, const char *path, bool readonly, struct store **
 	return 0;
 }
 
+/* Begins reading, which asks for the schema. */
+static int look_at_schema(struct store *s, struct err *err)
+{
+	int r;
+
+	sql_check_schema(s->db, store_schema_is_ours, NULL);
+	r = sql_begin_reading(s->db, err);
+	sql_rollback(s->db);
+	return r < 0 ? r : 0;
+}
+
+int store_open_guarded(const void *ctx, int dir, struct store **ret, struct err *err)
+{
+	struct store *s = mem_new(ctx, struct store);
+	int r = sql_open_guarded(s, dir, MODEL_NAME, &s->db, err);
+
+	if (r >= 0)
+		r = store_migrate(s, false, err);
+	if (r >= 0)
+		r = look_at_schema(s, err);
+	if (r < 0) {
+		(void)talloc_free(s);
+		return r;
+	}
+	make_statements(s);
+	*ret = s;
+	return 0;
+}
+
 struct sql *store_sql(struct store *s)
 {
 	return s->db;

@@ -18,6 +18,10 @@
 #include "model/kinds.h"
 #include "model/sql.h"
 
+/* Below the machine's root; the folder is the user novacpx' own. */
+#define MODEL_DIR  "/var/lib/novacpx/model"
+#define MODEL_NAME "model.db"
+
 struct store;
 
 enum {
@@ -29,6 +33,11 @@ enum {
 /* Opens PATH, creating or migrating it unless READONLY. Refuses a newer schema. */
 int store_open(const void *ctx, const char *path, bool readonly, struct store **ret,
 	       struct err *err) must_check;
+/*
+ * The same for root, when DIR belongs to a user with less rights (sql_open_guarded). The file must
+ * be there. A schema that is not ours is refused, now and whenever a transaction begins.
+ */
+int store_open_guarded(const void *ctx, int dir, struct store **ret, struct err *err) must_check;
 struct sql *store_sql(struct store *s);
 
 /* Reading */

@@ -42,6 +42,10 @@ extern const char audit_count_sql[], audit_list_sql[];
 
 /* Brings the file's schema to SCHEMA_VERSION. */
 int store_migrate(struct store *s, bool readonly, struct err *err) must_check;
+/* All tables of the newest version, in the open transaction of an empty database. */
+int store_create_schema(struct sql *db, struct err *err) must_check;
+/* sql_schema_fn: the tables and indexes are ours, and there is nothing else. */
+int store_schema_is_ours(struct sql *db, void *unused, struct err *err) must_check;
 
 /* Writes RES (BEFORE: the row as it was, or NULL) with its secrets. */
 int apply_write(struct apply *a, void *res, const void *before, struct err *err) must_check;

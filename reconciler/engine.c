@@ -35,35 +35,19 @@ int64_t engine_now(void)
 }
 
 /*
- * The databases hold what no other user may read; they are made before SQLite opens them, for its
- * further files take their mode. Once it has them open, no other descriptor of them may be closed in
- * this process: that would drop its locks, and the next process to leave would delete its log.
+ * engine.db is made before SQLite opens it, for its further files take its mode. Once SQLite has it
+ * open, no other descriptor of it may be closed in this process: that would drop its locks, and
+ * the next process to leave would delete its log.
  */
 static int protect(struct engine *e, struct err *err)
 {
-	static const char *const files[] = { ENGINE_STATE_DIR "/model.db",
-					     ENGINE_STATE_DIR "/engine.db" };
+	static const char path[] = ENGINE_DIR "/engine.db";
+	cleanup_(fd_close) int made = -1;
 
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		cleanup_(fd_close) int made = -1;
-		cleanup_(fd_close) int fd = -1;
-		char magic[40];
-		struct stat st;
-
-		if (!fs_exists(e->root, files[i])) {
-			made = fs_open(e->root, files[i], O_WRONLY | O_CREAT, 0600, 0, err);
-			if (made < 0)
-				return made;
-		}
-		fd = fs_open(e->root, files[i], O_PATH, 0, 0,
-			     err); /* closing such a one drops nothing */
-		if (fd < 0)
-			return fd;
-		(void)snprintf(magic, sizeof(magic), "/proc/self/fd/%d", fd);
-		if (fstat(fd, &st) < 0 || ((st.st_mode & 07777) != 0600 && chmod(magic, 0600) < 0))
-			return err_sys(err, "protect %s", files[i]);
-	}
-	return 0;
+	if (fs_exists(e->root, path))
+		return 0;
+	made = fs_open(e->root, path, O_WRONLY | O_CREAT, 0600, 0, err);
+	return made < 0 ? made : 0;
 }
 
 static int make_scratch(struct engine *e, struct err *err)
@@ -76,22 +60,35 @@ static int make_scratch(struct engine *e, struct err *err)
 	return 0;
 }
 
+/* On a machine that has none yet: nothing is left behind. */
+static int open_scratch(struct engine *e, struct err *err)
+{
+	int r = make_scratch(e, err);
+
+	if (r >= 0)
+		r = store_open(e, mem_fmt(e, "%s/" MODEL_NAME, e->scratch), false, &e->store, err);
+	return r;
+}
+
+static int open_state(struct engine *e, const char *base, bool dry, struct err *err)
+{
+	cleanup_(fd_close) int model = -1;
+	int r = state_prepare(e->root, base, !dry, &model, err);
+
+	if (r >= 0)
+		r = protect(e, err);
+	if (r >= 0)
+		r = store_open_guarded(e, model, &e->store, err);
+	return r;
+}
+
 static int open_parts(struct engine *e, bool dry, struct err *err)
 {
 	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
-	const char *dir = mem_fmt(e, "%s" ENGINE_STATE_DIR, base);
-	int r = 0;
+	bool is_scratch = dry && !state_exists(e->root);
+	int r = is_scratch ? open_scratch(e, err) : open_state(e, base, dry, err);
+	const char *dir = is_scratch ? e->scratch : mem_fmt(e, "%s" ENGINE_DIR, base);
 
-	if (dry && !fs_exists(e->root, ENGINE_STATE_DIR "/model.db")) {
-		r = make_scratch(e, err);
-		dir = e->scratch;
-	} else {
-		r = fs_mkdirs(e->root, ENGINE_STATE_DIR, 0755, err);
-		if (r >= 0)
-			r = protect(e, err);
-	}
-	if (r >= 0)
-		r = store_open(e, mem_fmt(e, "%s/model.db", dir), false, &e->store, err);
 	if (r >= 0)
 		r = enginedb_open(e, mem_fmt(e, "%s/engine.db", dir), &e->db, err);
 	if (r >= 0)
@@ -159,14 +156,14 @@ int engine_lock(struct engine *e, int wait_ms, struct err *err)
 {
 	if (e->lock >= 0 || e->scratch)
 		return 0;
-	e->lock = fs_open(e->root, ENGINE_STATE_DIR "/engine.lock", O_RDWR | O_CREAT, 0600, 0, err);
+	e->lock = fs_open(e->root, ENGINE_DIR "/engine.lock", O_RDWR | O_CREAT, 0600, 0, err);
 	if (e->lock < 0)
 		return e->lock;
 	for (int waited = 0; flock(e->lock, LOCK_EX | LOCK_NB) < 0; waited += 50) {
 		const struct timespec nap = { .tv_nsec = 50000000 };
 
 		if (errno != EWOULDBLOCK && errno != EINTR) {
-			int r = err_sys(err, "lock " ENGINE_STATE_DIR "/engine.lock");
+			int r = err_sys(err, "lock " ENGINE_DIR "/engine.lock");
 
 			fd_close(&e->lock); /* an open one counts as held */
 			return r;
@@ -175,7 +172,7 @@ int engine_lock(struct engine *e, int wait_ms, struct err *err)
 			fd_close(&e->lock);
 			return err_set(err, ERR_BUSY,
 				       "another NovaCPX process is converging this machine "
-				       "(" ENGINE_STATE_DIR "/engine.lock)");
+				       "(" ENGINE_DIR "/engine.lock)");
 		}
 		(void)nanosleep(&nap, NULL);
 	}
@@ -189,7 +186,7 @@ void engine_unlock(struct engine *e)
 
 int engine_node_key(const void *ctx, struct engine *e, char **ret, size_t *ret_len, struct err *err)
 {
-	static const char path[] = ENGINE_STATE_DIR "/node.key";
+	static const char path[] = ENGINE_DIR "/node.key";
 	char key[NODE_KEY_LEN];
 	int r = fs_read(ctx, e->root, path, NODE_KEY_LEN, 0, ret, ret_len, err);
 

@@ -7,12 +7,10 @@
 #ifndef RECONCILER_ENGINE_H
 #define RECONCILER_ENGINE_H
 
-#include "model/store.h"
+#include "reconciler/engine_state.h"
 #include "reconciler/service.h"
 #include "reconciler/verbs.h"
 #include "state/history.h"
-
-#define ENGINE_STATE_DIR "/var/lib/novacpx"
 
 struct engine {
 	const char *root_path; /* "/" or the folder of a sandbox */

@@ -70,13 +70,15 @@ static int check_name(const char *field, const char *name, struct err *err)
 		      field, IDENTITY_NAME_MAX);
 }
 
-static int check_id(const char *field, uint32_t id, struct err *err)
+static int check_id(const char *field, uint32_t id, bool is_system, struct err *err)
 {
-	if (id >= IDENTITY_ID_MIN && id <= ID_LAST && id != ID_NOBODY && id != ID_NONE_16)
+	uint32_t min = is_system ? IDENTITY_SYSTEM_MIN : IDENTITY_ID_MIN;
+
+	if (id >= min && id <= ID_LAST && id != ID_NOBODY && id != ID_NONE_16)
 		return 0;
 	return err_at(err, ERR_INVALID, field,
-		      "%s %u is the system's: %d to %d are allowed, but not %d and %d", field, id,
-		      IDENTITY_ID_MIN, ID_LAST, ID_NOBODY, ID_NONE_16);
+		      "%s %u is the system's: %u to %d are allowed, but not %d and %d", field, id,
+		      min, ID_LAST, ID_NOBODY, ID_NONE_16);
 }
 
 static int check_text(const char *field, const char *s, size_t max, struct err *err)
@@ -123,9 +125,9 @@ static int check_identity(const struct identity *id, struct err *err)
 	int r = check_name("name", id->name, err);
 
 	if (r == 0)
-		r = check_id("uid", id->uid, err);
+		r = check_id("uid", id->uid, id->is_system, err);
 	if (r == 0)
-		r = check_id("gid", id->gid, err);
+		r = check_id("gid", id->gid, id->is_system, err);
 	if (r == 0 && id->gecos)
 		r = check_text("gecos", id->gecos, GECOS_MAX, err);
 	if (r == 0 && id->home)
@@ -225,8 +227,8 @@ uint32_t identity_uid_free(struct identity_db *db, uint32_t min, uint32_t max,
 	if (db->free_min == min && db->free_next > min)
 		id = db->free_next; /* all below was found taken: each id is asked for once */
 	for (; id <= max; id++) {
-		if (check_id("uid", id, NULL) == 0 && !in_files(db, id) &&
-		    !(taken && taken(id, arg)))
+		if (check_id("uid", id, min >= IDENTITY_SYSTEM_MIN, NULL) == 0 &&
+		    !in_files(db, id) && !(taken && taken(id, arg)))
 			break;
 		if (id == UINT32_MAX)
 			return 0;
@@ -408,7 +410,7 @@ static int check_group_del(struct identity_db *db, const char *name, const struc
 
 	if (!gr)
 		return 0;
-	if (check_id("gid", gr->id, err) < 0)
+	if (check_id("gid", gr->id, false, err) < 0)
 		return err_wrap(err, "delete group %s", name);
 	if (pw && identity_number(pw->f[PW_GID], &gid) && gid == gr->id)
 		mine = 1;
@@ -429,7 +431,7 @@ int identity_del(struct identity_db *db, const char *name, struct err *err)
 	if (r == 0)
 		r = check_rows(db, name, err);
 	if (r == 0 && pw)
-		r = check_id("uid", pw->id, err);
+		r = check_id("uid", pw->id, false, err);
 	if (r == 0)
 		r = check_group_del(db, name, pw, err);
 	if (r < 0)

@@ -15,6 +15,8 @@
  * belong to the database and stay until it is freed. Ids below IDENTITY_ID_MIN
  * are the system's and are refused. Formats: passwd(5), shadow(5), group(5),
  * gshadow(5). Extended attributes and ACLs of the files are not carried over.
+ *
+ * `is_system` is for the one user that is no tenant's and no mail's: ours.
  */
 #ifndef RECONCILER_IDENTITY_H
 #define RECONCILER_IDENTITY_H
@@ -30,6 +32,8 @@ struct identity_db;
 enum {
 	IDENTITY_NAME_MAX = 32,
 	IDENTITY_ID_MIN = 1000,
+	IDENTITY_SYSTEM_MIN =
+		100, /* to 999, handed out when software is installed (Debian policy 9.2.2) */
 	IDENTITY_LOCK_MS = 15000, /* as long as lckpwdf(3) waits */
 };
 
@@ -40,6 +44,7 @@ struct identity {
 	const char *gecos, *home, *shell;
 	const char *hash; /* crypt(5); NULL: as it is; for a new user none, so no password fits */
 	bool locked;      /* the hash is kept behind a '!' */
+	bool is_system;   /* put: the ids may be from IDENTITY_SYSTEM_MIN on */
 	int64_t today;    /* days since 1970, noted when the hash changes; 0: not known */
 };
 

@@ -3,7 +3,7 @@
  * ENTRY.novacpx (root's, 0600, no secrets) with account, number, revision,
  * time and where it came from. The rows of engine.db, which can be lost, are
  * made anew from these notes; which folders there are stands in
- * /var/lib/novacpx/trash.folders.
+ * /var/lib/novacpx/engine/trash.folders.
  *
  * A note is believed only in a folder that is root's alone, as root's own file,
  * and where its words lead to the very entry beside it.
@@ -14,7 +14,7 @@
 #include "reconciler/trash.h"
 
 #define TRASH_FOLDER  "/.novacpx-trash"
-#define TRASH_FOLDERS ENGINE_STATE_DIR "/trash.folders"
+#define TRASH_FOLDERS ENGINE_DIR "/trash.folders"
 
 /* Where data from ORIGIN that went at revision REV lies in the trash of the folder BASE above it. */
 const char *trash_place(const void *ctx, const char *base, const char *origin, int64_t rev);

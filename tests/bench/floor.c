@@ -52,10 +52,8 @@ static void gather_one(struct tree_copy *t, int root, char *path)
 	char target[4096];
 	ssize_t n;
 
-	if (strcmp(path, "var/lib/novacpx/model.db") == 0 ||
-	    strncmp(path, "var/lib/novacpx/model.db-", 25) == 0 ||
-	    strncmp(path, "var/lib/novacpx/engine.", 23) == 0 ||
-	    strcmp(path, "var/lib/novacpx/history.git") == 0 || strcmp(path, "lost+found") == 0)
+	if (strcmp(path, "var/lib/novacpx/model") == 0 ||
+	    strcmp(path, "var/lib/novacpx/engine") == 0 || strcmp(path, "lost+found") == 0)
 		return;
 	mem_room(t->ctx, &t->v, &t->cap, t->n, sizeof(*t->v));
 	e = &t->v[t->n++];
@@ -278,10 +276,10 @@ void floor_first(const char *from, const char *to)
 	sys(source, from);
 	sys(root, to);
 	gather(&tree, source, "");
-	gather_rows(&rows, mem_fmt(ctx, "%s/model.db", dbs), db);
-	gather_rows(&rows, mem_fmt(ctx, "%s/engine.db", dbs), db);
-	git_raw_read(&git, mem_fmt(ctx, "%s/history.git", dbs), "main", false);
-	git_raw_read(&git, mem_fmt(ctx, "%s/history.git", dbs), "live", false);
+	gather_rows(&rows, mem_fmt(ctx, "%s/model/model.db", dbs), db);
+	gather_rows(&rows, mem_fmt(ctx, "%s/engine/engine.db", dbs), db);
+	git_raw_read(&git, mem_fmt(ctx, "%s/engine/history.git", dbs), "main", false);
+	git_raw_read(&git, mem_fmt(ctx, "%s/engine/history.git", dbs), "live", false);
 	must_do(0, "gather", &err);
 	t = part = cost_now();
 	put_rows(&rows, db);
@@ -328,7 +326,8 @@ void floor_noop(const char *from, int reps)
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "floor");
 	const char *dbs = mem_fmt(ctx, "%s" ENGINE_STATE_DIR, from);
 	cleanup_(fd_close) int root = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	sqlite3 *engine = open_db(mem_fmt(ctx, "%s/engine.db", dbs), "PRAGMA cache_size=-8192");
+	sqlite3 *engine =
+		open_db(mem_fmt(ctx, "%s/engine/engine.db", dbs), "PRAGMA cache_size=-8192");
 	struct ptrs paths = { .n = 0 };
 	sqlite3_stmt *st = prepare(engine, "SELECT path FROM artifact WHERE type IN (1, 2, 3, 4)");
 
@@ -338,7 +337,7 @@ void floor_noop(const char *from, int reps)
 	for (int i = 0; i < reps; i++) {
 		struct cost t = cost_now();
 		sqlite3 *model =
-			open_db(mem_fmt(ctx, "%s/model.db", dbs), "PRAGMA cache_size=-8192");
+			open_db(mem_fmt(ctx, "%s/model/model.db", dbs), "PRAGMA cache_size=-8192");
 
 		for (size_t k = 0; k < paths.n; k++) {
 			struct statx x;
@@ -406,8 +405,8 @@ void floor_edit(const char *from, const char *to, int reps)
 	struct err err = ERR_INIT;
 	sqlite3_stmt *st;
 
-	e.model = open_db(mem_fmt(ctx, "%s/model.db", dbs), durable);
-	e.engine = open_db(mem_fmt(ctx, "%s/engine.db", dbs), "PRAGMA synchronous=NORMAL");
+	e.model = open_db(mem_fmt(ctx, "%s/model/model.db", dbs), durable);
+	e.engine = open_db(mem_fmt(ctx, "%s/engine/engine.db", dbs), "PRAGMA synchronous=NORMAL");
 	e.root = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	sys(e.root, from);
 	st = prepare(e.engine,
@@ -418,8 +417,8 @@ void floor_edit(const char *from, const char *to, int reps)
 	must_do(fs_read(ctx, e.root, mem_fmt(ctx, "/%s", e.path), 1 << 20, 0, &e.data, &e.len,
 			&err),
 		e.path, &err);
-	git_raw_read(&e.git, mem_fmt(ctx, "%s/history.git", dbs), "main", true);
-	git_raw_read(&e.git, mem_fmt(ctx, "%s/history.git", dbs), "live", true);
+	git_raw_read(&e.git, mem_fmt(ctx, "%s/engine/history.git", dbs), "main", true);
+	git_raw_read(&e.git, mem_fmt(ctx, "%s/engine/history.git", dbs), "live", true);
 	for (int i = 0; i < reps + 3; i++) {
 		struct cost t;
 		const char *folder = mem_fmt(ctx, "%s/%d", to, i);

@@ -48,11 +48,8 @@ static void add_line(struct list *l, const char *fmt, ...)
 static bool is_skipped(const char *path)
 {
 	static const char *const rows[] = { "/run/scenario",
-					    "/var/lib/novacpx/model.db",
-					    "/var/lib/novacpx/engine.",
-					    "/var/lib/novacpx/history",
-					    "/var/lib/novacpx/node.key",
-					    "/var/lib/novacpx/trash.folders",
+					    "/var/lib/novacpx/model",
+					    "/var/lib/novacpx/engine",
 					    "/etc/passwd",
 					    "/etc/shadow",
 					    "/etc/group",

@@ -188,10 +188,15 @@ void machine_make(const char *fixture, const char *root)
 void machine_take_model(const char *from, const char *to)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "model");
-	const char *target = mem_fmt(ctx, "%s" ENGINE_STATE_DIR "/model.db", to);
+	const char *target = mem_fmt(ctx, "%s" MODEL_DIR "/" MODEL_NAME, to);
+
+	struct stat folder;
 
 	tree_remove(target);
-	copy_file(mem_fmt(ctx, "%s" ENGINE_STATE_DIR "/model.db", from), target);
+	copy_file(mem_fmt(ctx, "%s" MODEL_DIR "/" MODEL_NAME, from), target);
+	if (stat(mem_fmt(ctx, "%s" MODEL_DIR, to), &folder) < 0 ||
+	    chown(target, folder.st_uid, folder.st_gid) < 0)
+		broken_sys("%s", target);
 }
 
 struct engine *machine_open(const void *ctx, const char *root)

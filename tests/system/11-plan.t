@@ -106,7 +106,7 @@ for my $a (@actions) {
 }
 # What daemons and the engine keep for themselves.
 my $own = qr{^(/run|/var/(run|spool/postfix|lib/(postfix|dovecot|nginx|systemd)|log/(nginx|php)|cache/bind|tmp)|/tmp)(/|$)
-	|^/var/lib/novacpx/(history\.git(/|$)|(model|engine)\.db|engine\.lock|node\.key)|^/var/lib/novacpx$
+	|^/var/lib/novacpx/(model|engine)(/|$)|^/var/lib/novacpx$
 	|^/var/log/php8\.2-fpm\.log$|^/etc/\.pwd\.lock$}x;
 for my $name (sort keys %{ { %was, %is } }) {
 	my ($old, $new) = ($was{$name} // '-', $is{$name} // '-');
@@ -138,7 +138,7 @@ pure() { # NAME EXIT-CODE ARGUMENT...
 	snap pure-before
 	novacpx_is "$title" "$want" "$@"
 	snap pure-after
-	is "$title: changes nothing" "$(msh 'diff /root/pure-before /root/pure-after | grep "^[<>]" | grep -Ev "^[<>] /var/(lib/novacpx|cache/bind(/managed-keys[^|]*)?)[|]" || true')" ""
+	is "$title: changes nothing" "$(msh 'diff /root/pure-before /root/pure-after | grep "^[<>]" | grep -Ev "^[<>] /var/(lib/novacpx/(model|engine)|cache/bind(/managed-keys[^|]*)?)[|]" || true')" ""
 }
 
 # exact NAME EXIT-CODE ARGUMENT...: the dry run is pure; what it showed is what the command then does

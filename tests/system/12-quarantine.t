@@ -141,7 +141,7 @@ is "with its new value" "$(site cleo.test /limit.php)" "99M $(run id -u cleo)"
 # ---- (d) zones that named refuses: rows that the model would never have taken, written past it
 
 hostile() { # SQL...: a stranger writes to the database
-	run /root/sql /var/lib/novacpx/model.db "$@"
+	run /root/sql /var/lib/novacpx/model/model.db "$@"
 }
 
 served_a() { # A: zones of the batch that answer with it

@@ -238,7 +238,7 @@ like "--version" "$(run novacpxd --version)" "^novacpxd [0-9]"
 held() { # SECONDS: the lock of the machine, as by a pass of the command line
 	run python3 - "$1" <<'END'
 import fcntl, subprocess, sys, time
-f = open("/var/lib/novacpx/engine.lock", "a")
+f = open("/var/lib/novacpx/engine/engine.lock", "a")
 fcntl.flock(f, fcntl.LOCK_EX)
 time.sleep(float(sys.argv[1]))
 END

@@ -35,7 +35,7 @@ memory_of() { # HOST: what PHP of that site says
 }
 
 in_history() { # EXPRESSION OF git ARGUMENTS...: in the repository
-	run git -C /var/lib/novacpx/history.git "$@"
+	run git -C /var/lib/novacpx/engine/history.git "$@"
 }
 
 state() {
@@ -196,24 +196,24 @@ run sh -c '{ printf "%s\n" canary-of-file-71f3 canary-of-env-82e4 canary-of-pass
 	cat /etc/dovecot/novacpx/*/*.passwd | cut -d: -f2 | sed "s/^{[A-Z0-9-]*}//" | grep "^[$]y"
 	sed -n 2p /etc/novacpx/ssl/*/anna.example/key.pem; } >/root/canaries'
 ok "there are canaries" msh 'test $(wc -l </root/canaries) -ge 9'
-msh 'cd /root && git -C /var/lib/novacpx/history.git cat-file --batch-all-objects --batch >objects
+msh 'cd /root && git -C /var/lib/novacpx/engine/history.git cat-file --batch-all-objects --batch >objects
 	python3 - <<"END"
 import binascii, glob
 # the revisions'"'"' changesets lie in the model as they are; secrets have a table that is not asked for
-open("/root/plain", "wb").write(b"".join(open(f, "rb").read() for f in glob.glob("/var/lib/novacpx/engine.db*")))
+open("/root/plain", "wb").write(b"".join(open(f, "rb").read() for f in glob.glob("/var/lib/novacpx/engine/engine.db*")))
 END'
 for place in objects arguments said plain; do
 	ok "there is something in $place" run test -s /root/$place
 	is "no canary in $place" "$(run grep -acFf /root/canaries /root/$place)" 0
 done
 is "none in the logs" "$(run grep -rlaFf /root/canaries /var/log)" ""
-is "none in clear in any database" "$(msh 'head -n 3 /root/canaries | grep -laFf - /var/lib/novacpx/* 2>/dev/null || true')" ""
+is "none in clear in any database" "$(msh 'head -n 3 /root/canaries | grep -laFf - /var/lib/novacpx/*/* 2>/dev/null || true')" ""
 cc=${CC:-cc}
 if $cc -O1 -o "$scratch/dump" "$tests_dir/fault/dump.c" -lsqlite3; then
 	put /root/dump <"$scratch/dump"
 	msh 'chmod 755 /root/dump
-		/root/dump /var/lib/novacpx/model.db "SELECT hex(changeset) FROM revision" "SELECT hex(undo) FROM revision" >/root/hex 2>/dev/null ||
-		/root/dump /var/lib/novacpx/model.db "SELECT hex(changeset) FROM revision" >/root/hex
+		/root/dump /var/lib/novacpx/model/model.db "SELECT hex(changeset) FROM revision" "SELECT hex(undo) FROM revision" >/root/hex 2>/dev/null ||
+		/root/dump /var/lib/novacpx/model/model.db "SELECT hex(changeset) FROM revision" >/root/hex
 		tr -d "\n" </root/hex | xxd -r -p >/root/changesets 2>/dev/null ||
 		python3 -c "import binascii; open(\"/root/changesets\", \"wb\").write(binascii.unhexlify(open(\"/root/hex\").read().replace(chr(10), \"\")))"'
 	like "changesets hold what was changed" "$(run grep -ac 192.0.2.55 /root/changesets)" "^[1-9]"

@@ -241,8 +241,8 @@ TEST(a_condition_keeps_its_age_and_is_tried_later_and_later)
  */
 TEST(another_process_that_leaves_does_not_delete_our_log)
 {
-	static const char *const logs[] = { ENGINE_STATE_DIR "/model.db-wal",
-					    ENGINE_STATE_DIR "/engine.db-wal" };
+	static const char *const logs[] = { MODEL_DIR "/" MODEL_NAME "-wal",
+					    ENGINE_DIR "/engine.db-wal" };
 	struct stat before[2];
 	struct stat st;
 	struct fix f;
