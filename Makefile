@@ -16,10 +16,12 @@ B := build/$(VARIANT)$(if $(filter clang,$(CC)),-clang)
 WERROR ?= 1
 
 PKGS := talloc sqlite3 jansson libgit2 libsystemd yaml-0.1 libidn2 libcrypto lmdb libcrypt zlib
-HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
+API_PKGS := libmicrohttpd gnutls libseccomp
+HAVE_PKGS := $(shell pkg-config --exists $(PKGS) $(API_PKGS) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS))
+API_PKG_LIBS := $(shell pkg-config --libs $(API_PKGS))
 endif
 
 CPPFLAGS := -I. -D_GNU_SOURCE $(PKG_CFLAGS)
@@ -39,12 +41,18 @@ LD_fuzz := -fsanitize=address,undefined
 CFLAGS := -std=c17 $(WARN) $(OPT_$(VARIANT))
 LDFLAGS := $(LD_$(VARIANT))
 
-LAYERS := base model renderers state reconciler cli
+LAYERS := base model renderers state reconciler cli api
 LIBS := $(foreach l,cli reconciler state renderers model base,$(B)/$(l).a)
-PROGRAMS := novacpx novacpxd
+PROGRAMS := novacpx novacpxd novacpx-api
 MAIN_novacpx := cli/main.c
 MAIN_novacpxd := reconciler/main.c
-MAINS := $(MAIN_novacpx) $(MAIN_novacpxd)
+MAIN_novacpx-api := api/main.c
+LIBS_novacpx := $(LIBS)
+LIBS_novacpxd := $(LIBS)
+# What touches the machine does not link: neither renderers nor reconciler.
+LIBS_novacpx-api := $(foreach l,api state model base,$(B)/$(l).a)
+PKG_LIBS_novacpx-api = $(API_PKG_LIBS)
+MAINS := $(foreach p,$(PROGRAMS),$(MAIN_$(p)))
 
 src_of = $(filter-out $(MAINS),$(sort $(wildcard $(1)/*.c)))
 obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
@@ -68,8 +76,8 @@ $(B)/%.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 define program
-$(B)/$(1): $(B)/$(MAIN_$(1):.c=.o) $(LIBS)
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) $$^ $$(PKG_LIBS) -o $$@
+$(B)/$(1): $(B)/$(MAIN_$(1):.c=.o) $(LIBS_$(1))
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) $$^ $$(PKG_LIBS) $(PKG_LIBS_$(1)) -o $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -78,8 +86,8 @@ $(B)/tests/support.a: $(filter-out %/testing.o,$(SUPPORT))
 	@rm -f $@
 	ar rcs $@ $^
 
-$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(B)/tests/support.a $(LIBS)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -o $@
+$(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(B)/tests/support.a $(B)/api.a $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) $(API_PKG_LIBS) -lcmocka -o $@
 
 SCENARIO := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/scenarios/*.c)))
 $(B)/tests/scenarios/scenario: $(SCENARIO) $(LIBS)

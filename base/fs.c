@@ -215,6 +215,20 @@ int fs_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+int fs_make_later(int fd, const struct stat *old, struct err *err)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = 0 } };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "stat a new file");
+	if (old->st_mtim.tv_sec < st.st_mtim.tv_sec ||
+	    old->st_mtim.tv_sec - st.st_mtim.tv_sec >= FS_AHEAD_MAX)
+		return 0;
+	times[1].tv_sec = old->st_mtim.tv_sec + 1;
+	return futimens(fd, times) < 0 ? err_sys(err, "set the time of a new file") : 0;
+}
+
 int fs_write_atomic(int root, const char *path, const void *data, size_t len, mode_t mode,
 		    struct err *err)
 {

@@ -68,6 +68,9 @@ static int parse_option(struct cli *c, const struct command *cmd, int argc, char
 		if (!(cmd->options & o->bit))
 			return err_set(err, ERR_INVALID, "`novacpx %s` takes no %s", cmd->name,
 				       o->longopt);
+		if (o->arg && o->arg[0] == '[' && !value &&
+		    (*i + 1 == argc || argv[*i + 1][0] == '-'))
+			value = "";
 		if (o->arg && !value && *i + 1 < argc)
 			value = argv[++*i];
 		if (o->arg && !value)

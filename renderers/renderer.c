@@ -49,11 +49,12 @@ const void *view_one(const struct view *v, const struct kind *k)
 const char *view_setting(const struct view *v, const char *name)
 {
 	const char *value = strmap_find(v->settings, name);
-	const struct setting_row *row;
+	const struct setting_row *row = value && !v->asked ? NULL : setting_find(name);
 
+	if (v->asked && row)
+		*strmap_slot(v->asked, row->name) = v->asked;
 	if (value)
 		return value;
-	row = setting_find(name);
 	return row ? row->dflt : "";
 }
 

@@ -152,12 +152,12 @@ eventually() {
 
 # ---- the machine
 
-# machine_up [OPTION OF machine up]...
+# machine_up [OPTION OF machine up]...: on the layer $stack, by default hosting
 machine_up() {
-	local stack layer options=() program
+	local folders layer options=() program
 	[[ $EUID == 0 ]] || skip_all "only root can make machines"
-	stack=$("$tests_dir/machine/layers" hosting) || bail "the hosting layer could not be baked"
-	for layer in $stack; do options+=(-l "$layer"); done
+	folders=$("$tests_dir/machine/layers" "${stack:-hosting}") || bail "the layer ${stack:-hosting} could not be baked"
+	for layer in $folders; do options+=(-l "$layer"); done
 	for program in bin/novacpx sbin/novacpxd sbin/novacpx-api; do
 		[[ ! -x $checkout/build/$variant/${program#*/} ]] ||
 			options+=(-b "$checkout/build/$variant/${program#*/}:/usr/$program:ro")

@@ -1,0 +1,5 @@
+/* novacpx-api: the HTTP face. */
+int main(void)
+{
+	return 0;
+}
