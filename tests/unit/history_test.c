@@ -195,7 +195,7 @@ TEST(objects_of_every_size_can_be_read_back)
 	cleanup_(repo_done) struct repo r = repo_new("sizes");
 	struct history_change many[300];
 	struct err err = ERR_INIT;
-	char *text = mem_zero(r.ctx, (1 << 20) + 1);
+	char *text = mem_zero(r.ctx, (1 << 20) + 301);
 
 	for (size_t i = 0; i < 1 << 20; i++)
 		text[i] = (char)('a' + i * i / 7 % 26);
