@@ -323,11 +323,6 @@ int sql_run(struct stmt *st, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-void sql_reset(struct stmt *st)
-{
-	(void)sqlite3_reset(st->st);
-}
-
 bool sql_is_null(struct stmt *st, int col)
 {
 	return sqlite3_column_type(st->st, col) == SQLITE_NULL;
@@ -386,11 +381,16 @@ int sql_begin(struct sql *db, struct err *err)
 	return begin(db, "BEGIN IMMEDIATE", err);
 }
 
+static bool is_in_transaction(struct sql *db)
+{
+	return sqlite3_get_autocommit(db->handle) == 0;
+}
+
 int sql_begin_reading(struct sql *db, struct err *err)
 {
 	int r;
 
-	if (sql_in_txn(db))
+	if (is_in_transaction(db))
 		return 0;
 	r = begin(db, "BEGIN", err);
 	return r < 0 ? r : 1;
@@ -411,11 +411,6 @@ void sql_rollback(struct sql *db)
 {
 	struct err ignored = ERR_INIT;
 
-	if (sql_in_txn(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
+	if (is_in_transaction(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
 		return; /* nothing is lost: the connection ends it anyway */
-}
-
-bool sql_in_txn(struct sql *db)
-{
-	return sqlite3_get_autocommit(db->handle) == 0;
 }
