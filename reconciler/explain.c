@@ -361,10 +361,12 @@ static int add_reason(struct asking *a, const struct cause *c, struct err *err)
 		.resource = res_name(a->ctx, c->res),
 		.field = c->field ? c->field->name : NULL,
 		.effect = c->effect,
+		.is_set = c->field && field_is_set(c->field, c->res) &&
+			  *field_show(a->ctx, c->field, c->res),
 		.is_named = c->named > 0,
 		.is_secret = c->field && c->field->type == FIELD_SECRET,
 	};
-	if (c->field && !new->is_secret && field_is_set(c->field, c->res))
+	if (new->is_set && !new->is_secret)
 		new->value = short_value(a->ctx, field_show(a->ctx, c->field, c->res));
 	return since(a, c, new, err);
 }
