@@ -276,6 +276,7 @@ static int align(struct asking *a, const struct artifact *want, size_t *ret_line
 	}
 	if (want->flags & ARTIFACT_SERIAL && want->serial_at + SERIAL_LEN <= want->len)
 		text = with_serial(a->ctx, want, x->owned);
+	body = causes_plain(a->ctx, body);
 	if (text_line_fate(body, strlen(body), text, strlen(text), line, &fate, ret_line) < 0)
 		return err_set(err, ERR_SYSTEM, "%s: cannot be compared", x->path);
 	x->what = EXPLAIN_EDITED;
