@@ -79,6 +79,31 @@ TEST(a_request_whose_client_has_gone_is_valid_until_it_is_answered)
 	web_stop(&w);
 }
 
+TEST(an_answer_may_have_no_body)
+{
+	struct web w = { 0 };
+	int fd;
+
+	web_start(&w);
+	fd = web_connect(&w);
+	for (size_t i = 0; i < 3; i++) {
+		char *a;
+
+		web_send(fd, LATE);
+		web_wait(&w, &w.n_late, i + 1);
+		if (i % 2)
+			request_reply_take(w.late[i], 204, NULL, NULL, 0, NULL);
+		else
+			request_reply(w.late[i], i ? 200 : 204, NULL, NULL, 0, NULL);
+		w.late[i] = NULL;
+		a = web_read_one(&w, fd);
+		assert_int_equal(web_status(a), i == 2 ? 200 : 204);
+		assert_string_equal(strstr(a, "\r\n\r\n"), "\r\n\r\n");
+	}
+	(void)close(fd);
+	web_stop(&w);
+}
+
 /* Streams */
 
 /* N of them, each with its head and first bytes read. */
