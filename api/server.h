@@ -86,6 +86,7 @@ struct http_opts {
 	int64_t head_ms;                /* for the handshake and the head; 0: 10 s */
 	int64_t idle_ms;                /* between two requests; 0: 30 s */
 	size_t body_rate;     /* slowest body in bytes a second, measured after head_ms; 0: 1024 */
+	size_t bodies_max;    /* bytes of all bodies in memory together, else 503; 0: 256 MiB */
 	int64_t heartbeat_ms; /* of streams: a comment line; 0: 15 s */
 	size_t stream_max;    /* bytes a stream may lag behind before it is cut; 0: 256 KiB */
 };

@@ -64,4 +64,20 @@ void err_clear(struct err *err);
 /* The name of a code for machines: "invalid", "notfound", … */
 const char *err_code_name(enum err_code code);
 
+/* An analyzer sees one file at a time: it has to be told that what is raised is negative. */
+#if defined(__clang_analyzer__) && !defined(ERR_IS_DEFINED_HERE)
+static inline int err_is_negative(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+
+#	define err_set(...)    err_is_negative(err_set(__VA_ARGS__))
+#	define err_at(...)     err_is_negative(err_at(__VA_ARGS__))
+#	define err_sys(...)    err_is_negative(err_sys(__VA_ARGS__))
+#	define err_sys_no(...) err_is_negative(err_sys_no(__VA_ARGS__))
+#	define err_wrap(...)   err_is_negative(err_wrap(__VA_ARGS__))
+#endif
+
 #endif

@@ -19,6 +19,10 @@
 
 #include "base/err.h"
 
+enum {
+	FS_AHEAD_MAX = 60 /* seconds that a file's time may be ahead of the clock */
+};
+
 enum fs_flags {
 	FS_NOLINKS = 1 << 0, /* refuse symbolic links anywhere on the path */
 };
@@ -50,6 +54,15 @@ int fs_readlink(const void *ctx, int root, const char *path, char **ret,
 int fs_mkdirs(int root, const char *path, mode_t mode, struct err *err) must_check;
 /* Writes all of DATA to FD, over short writes and EINTR. Returns 0 or -1 with errno. */
 int fs_write_all(int fd, const void *data, size_t len) must_check;
+/*
+ * Makes sure that the file open at FD has a later mtime than OLD, the one it is about to replace, in
+ * whole seconds: readers that compare no finer (Dovecot's passwd-files, cron's tables, web caches by
+ * ETag) would take it for the same when its size is the same too. The kernel's time stays unless it
+ * is in the same second or earlier. A file that is replaced more than FS_AHEAD_MAX times within as
+ * many seconds, or an OLD that a wrong clock made, gets the kernel's time: the distance to OLD shows
+ * the change, and times never run away from the clock.
+ */
+int fs_make_later(int fd, const struct stat *old, struct err *err) must_check;
 /* Temporary name beside PATH, written, fsynced, renamed, folder synced: durable when it returns. */
 int fs_write_atomic(int root, const char *path, const void *data, size_t len, mode_t mode,
 		    struct err *err) must_check;

@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "reconciler/archive.h"
+#include "reconciler/trash_note.h"
 
 enum {
 	LOCK_WAIT_MS = 60000
@@ -134,7 +135,9 @@ static int attempt(struct cli *c, struct intent *i, const char *approved, char *
 		   struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "change");
-	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0, .retry = i->retry };
+	struct pass_opts opts = { .full = (c->given & OPT_FULL) != 0,
+				  .retry = i->retry,
+				  .release = (c->given & OPT_FORCE) && !c->force[0] };
 	struct problems problems = { .ctx = ctx };
 	struct revision rev = { .time = engine_now(),
 				.actor = actor(),
@@ -197,12 +200,15 @@ int change_run(struct cli *c, struct intent *i, struct err *err)
 		r = engine_lock(c->e, LOCK_WAIT_MS, err);
 	if (r >= 0 && !c->dry)
 		r = execute_recover(c->e, err);
+	if (r >= 0 && !c->dry && (c->given & OPT_FULL))
+		r = trash_note_rows(c->e, err);
 	if (r < 0)
 		return r;
 	r = attempt(c, i, NULL, digest, err);
 	if (r == -1 && err->code == ERR_OK) {
 		if (!ask("Apply this?"))
 			return err_set(err, ERR_DENIED, "nothing was changed");
+		/* NOLINTNEXTLINE(readability-suspicious-call-argument): what was approved comes first */
 		r = attempt(c, i, digest, again, err);
 	}
 	engine_unlock(c->e);

@@ -27,7 +27,7 @@ enum cli_option {
 	OPT_EXIT_CODE = 1 << 2, /* --exit-code */
 	OPT_FULL = 1 << 3,      /* --full */
 	OPT_DRY_RUN = 1 << 4,   /* --dry-run */
-	OPT_FORCE = 1 << 5,     /* --force DIGEST */
+	OPT_FORCE = 1 << 5,     /* --force [DIGEST]; force is "" without */
 	OPT_OUTPUT = 1 << 6,    /* -o DIR */
 	OPT_SECRETS = 1 << 7,   /* --secrets */
 	OPT_PRUNE = 1 << 8,     /* --prune */
@@ -77,6 +77,9 @@ const char *cli_colour(const struct cli *c, const char *code); /* "" without col
 void cli_show_plan(struct cli *c, const struct plan *p);
 void cli_show_problems(struct cli *c, const struct problems *p);
 void cli_show_findings(struct cli *c, const struct plan *p);
+/* Whether disk limits are enforced, per folder of homes; of one account only if they are not. */
+int cli_show_quotas(struct cli *c, struct err *err) must_check;
+int cli_show_quota_of(struct cli *c, const struct account *a, struct err *err) must_check;
 const char *cli_time(const void *ctx, int64_t seconds); /* 2026-11-23 17:04:05 UTC */
 void cli_put_json(struct cli *c, void *json);           /* prints and releases a json_t */
 

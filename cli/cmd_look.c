@@ -88,7 +88,7 @@ static int status_of(struct cli *c, struct status *s, int64_t applied, struct er
 		(void)printf("%s: %s (changed in revision %" PRId64 ", applied %" PRId64 ")\n",
 			     c->args[0], res->rev <= applied ? "Ready" : "Progressing", res->rev,
 			     applied);
-	return 0;
+	return k == &kind_account ? cli_show_quota_of(c, (const struct account *)res, err) : 0;
 }
 
 int cmd_status(struct cli *c, struct err *err)
@@ -126,7 +126,7 @@ int cmd_status(struct cli *c, struct err *err)
 
 int cmd_drift(struct cli *c, struct err *err)
 {
-	struct pass_opts opts = { .full = true, .skip_check = true };
+	struct pass_opts opts = { .full = true, .release = true, .skip_check = true };
 	struct plan *p;
 	size_t kept = 0;
 	int r = cli_open(c, err);
@@ -406,49 +406,5 @@ int cmd_get(struct cli *c, struct err *err)
 	if (r >= 0 && c->json)
 		cli_put_json(c, json_incref(rows));
 	json_decref(rows);
-	return r;
-}
-
-/* explain */
-
-int cmd_explain(struct cli *c, struct err *err)
-{
-	char *path = mem_str(c->ctx, c->args[0]);
-	char *colon = strrchr(path, ':');
-	const char *key = NULL;
-	const struct kind *k;
-	struct owned *o;
-	struct revision rev;
-	struct status s = { .c = c, .rows = json_array() };
-	int r = cli_open(c, err);
-
-	if (colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1))
-		*colon = '\0'; /* a line: every line of a file of ours serves the file's resource */
-	if (r >= 0)
-		r = owned_get(c->ctx, c->e->db, ARTIFACT_FILE, path, &o, err);
-	if (r == -ERR_NOTFOUND)
-		r = owned_get(c->ctx, c->e->db, ARTIFACT_BLOCK, path, &o, err);
-	if (r == -ERR_NOTFOUND)
-		r = owned_get(c->ctx, c->e->db, ARTIFACT_DIR, path, &o, err);
-	if (r == -ERR_NOTFOUND)
-		return err_set(err, ERR_NOTFOUND, "%s was not made by NovaCPX", path);
-	if (r >= 0)
-		r = store_revision(c->ctx, c->e->store, o->rev, &rev, err);
-	if (r < 0)
-		return r;
-	(void)printf("%s\n  is the %s of %s, rendered by %s%s%s\n  written at revision %" PRId64
-		     " (%s, %s, %s)%s%s\n",
-		     path, artifact_type_name(o->type), o->resource, o->renderer,
-		     o->service ? " for " : "", o->service ? o->service : "", o->rev,
-		     cli_time(c->ctx, rev.time), rev.actor, rev.source, rev.message ? ": " : "",
-		     rev.message ? rev.message : "");
-	if (cli_resource(c, o->resource, &k, &key, err) < 0) {
-		err_clear(err); /* server-wide: there is no resource to tell more of */
-		json_decref(s.rows);
-		return 0;
-	}
-	(void)printf("  revisions that touched %s:\n", o->resource);
-	r = store_log(c->e->store, k, key, 5, log_row, &s, err);
-	json_decref(s.rows);
 	return r;
 }

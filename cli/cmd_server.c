@@ -8,7 +8,7 @@
 
 #include "base/fs.h"
 #include "cli/cli.h"
-#include "reconciler/trash.h"
+#include "reconciler/trash_note.h"
 
 static int trash_row(const struct trash_entry *t, void *arg, struct err *err)
 {
@@ -26,6 +26,20 @@ static int restore_apply(struct cli *c, struct intent *i, struct revision *rev,
 	return trash_restore_state(c->e, i->arg, rev, problems, err);
 }
 
+static int list_trash(struct cli *c, struct err *err)
+{
+	int r = engine_lock(c->e, 0, err);
+
+	if (r >= 0) {
+		r = trash_note_rows(c->e, err);
+		engine_unlock(c->e);
+	} else if (r == -ERR_BUSY) { /* whoever converges looks after the rows too */
+		err_clear(err);
+		r = 0;
+	}
+	return r < 0 ? r : trash_each(c->e, NULL, trash_row, c, err);
+}
+
 int cmd_trash(struct cli *c, struct err *err)
 {
 	struct intent i = { .source = "trash restore", .apply = restore_apply };
@@ -34,7 +48,7 @@ int cmd_trash(struct cli *c, struct err *err)
 	if (r < 0)
 		return r;
 	if (strcmp(c->args[0], "list") == 0)
-		return trash_each(c->e, NULL, trash_row, c, err);
+		return list_trash(c, err);
 	if (strcmp(c->args[0], "purge") == 0) {
 		int64_t n = trash_purge(c->e, c->n_args > 1 ? c->args[1] : NULL, err);
 
@@ -92,5 +106,7 @@ int cmd_doctor(struct cli *c, struct err *err)
 		if (res.status != 0)
 			(void)fputs(res.out, stdout);
 	}
+	if (r >= 0)
+		r = cli_show_quotas(c, err);
 	return r < 0 ? r : bad ? EXIT_ERROR : EXIT_DONE;
 }

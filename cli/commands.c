@@ -7,8 +7,8 @@ const struct option_row option_rows[] = {
 	{ OPT_EXIT_CODE, NULL, "--exit-code", NULL, "Exits with 2 when the plan has changes." },
 	{ OPT_FULL, NULL, "--full", NULL, "Looks at everything, not only at what changed." },
 	{ OPT_DRY_RUN, NULL, "--dry-run", NULL, "Shows the plan and changes nothing." },
-	{ OPT_FORCE, NULL, "--force", "DIGEST",
-	  "Approves the plan with this digest although a guard stopped it." },
+	{ OPT_FORCE, NULL, "--force", "[DIGEST]",
+	  "Approves the plan with this digest although a guard stopped it. Without digest: heals also what is held because something else writes it again and again." },
 	{ OPT_OUTPUT, "-o", "--output", "DIR",
 	  "Writes a tree of files there instead of one document." },
 	{ OPT_SECRETS, NULL, "--secrets", NULL,
@@ -49,7 +49,8 @@ const struct command commands[] = {
 	{ "export", "", 0, 0, OPT_OUTPUT | OPT_SECRETS, cmd_export,
 	  "Writes the wanted state as state files." },
 	{ "explain", "PATH[:LINE]", 1, 1, 0, cmd_explain,
-	  "Says which resource a file on the machine is for, and which revision wrote it." },
+	  "Says which resource a file on the machine is for and which revision wrote it; of one line, which fields "
+	  "it comes from, and since which revision and by whom they have their values. Of a map's row: MAP:KEY." },
 	{ "get", "KIND[/NAME]", 1, 1, 0, cmd_get, "Shows resources with their fields." },
 	{ "set", "KIND/NAME FIELD=VALUE…", 1, 64, CHANGING, cmd_set,
 	  "Makes a resource or changes single fields of it." },
@@ -62,7 +63,8 @@ const struct command commands[] = {
 	{ "trash", "list|restore NAME|purge [NAME]", 1, 2, OPT_YES, cmd_trash,
 	  "Data of terminated accounts: lists, restores, removes for good." },
 	{ "doctor", "", 0, 0, 0, cmd_doctor,
-	  "Says what is installed, what runs, and what each daemon would load at its next start." },
+	  "Says what is installed, what runs, what each daemon would load at its next start, "
+	  "and whether disk limits hold." },
 	{ "sandbox", "init|start|stop|status", 1, 1, 0, cmd_sandbox,
 	  "A folder (--root DIR) as a machine of its own: makes it, runs the installed daemons in it, "
 	  "says where to look." },

@@ -44,7 +44,7 @@ static int take_option(struct cli *c, const struct option_row *o, const char *va
 		c->output = value;
 	else if (o->bit == OPT_MESSAGE)
 		c->message = value;
-	if (o->bit != OPT_LIMIT)
+	if (o->bit != OPT_LIMIT || !value)
 		return 0;
 	c->limit = strtoll(value, &end, 10);
 	if (*end || c->limit < 1)
@@ -68,6 +68,9 @@ static int parse_option(struct cli *c, const struct command *cmd, int argc, char
 		if (!(cmd->options & o->bit))
 			return err_set(err, ERR_INVALID, "`novacpx %s` takes no %s", cmd->name,
 				       o->longopt);
+		if (o->arg && o->arg[0] == '[' && !value &&
+		    (*i + 1 == argc || argv[*i + 1][0] == '-'))
+			value = "";
 		if (o->arg && !value && *i + 1 < argc)
 			value = argv[++*i];
 		if (o->arg && !value)

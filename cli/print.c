@@ -63,6 +63,12 @@ static int put_diff(struct buf *out, const struct action *a)
 			 after ? a->art.len : 0);
 }
 
+/* Its content is one word, which can be shown beside its path. */
+static bool is_word(enum artifact_type type)
+{
+	return type == ARTIFACT_MAPROW || type == ARTIFACT_LINK || type == ARTIFACT_QUOTA;
+}
+
 /* What a line of its own says of things without a text. */
 static void show_detail(const struct action *a)
 {
@@ -70,11 +76,11 @@ static void show_detail(const struct action *a)
 	bool usual = art->mode == 0644 && !strcmp(art->owner ? art->owner : "root", "root") &&
 		     !strcmp(art->group ? art->group : "root", "root");
 
-	if (a->before && (art->type == ARTIFACT_MAPROW || art->type == ARTIFACT_LINK))
+	if (a->before && is_word(art->type))
 		(void)printf("      was %s\n", a->before);
 	if (a->op == ACTION_DELETE)
 		return;
-	if (art->type == ARTIFACT_MAPROW || art->type == ARTIFACT_LINK)
+	if (is_word(art->type))
 		(void)printf("      is  %s\n", art->data);
 	else if (art->type == ARTIFACT_USER)
 		(void)printf("      uid %" PRId64 ", home %s, shell %s%s\n", a->serial, art->home,
@@ -115,8 +121,7 @@ static void put_result(json_t *row, const struct action *a, const char *diff)
 		(void)json_object_set_new(row, "diff", json_string(diff));
 	if (a->op == ACTION_DELETE && art->type != ARTIFACT_BLOCK)
 		return;
-	if (art->type == ARTIFACT_MAPROW || art->type == ARTIFACT_LINK ||
-	    art->type == ARTIFACT_ZONE)
+	if (is_word(art->type) || art->type == ARTIFACT_ZONE)
 		(void)json_object_set_new(row, "value", json_string(art->data));
 	if (art->type == ARTIFACT_FILE || art->type == ARTIFACT_DIR)
 		(void)json_object_update_new(row,

@@ -65,6 +65,11 @@ void touched_add(struct apply *a, const struct kind *k, void *before, void *afte
 	t->key = res_key(a->ctx, after ? after : before);
 }
 
+char touched_op(const struct touched *t)
+{
+	return !t->before ? '+' : t->after ? '~' : '-';
+}
+
 /* Secrets */
 
 int store_secret_get(const void *ctx, struct store *s, const char *kind, const char *key,
@@ -308,7 +313,14 @@ static void *merged(struct apply *a, const struct change *c, const void *existin
 	return res;
 }
 
-static int apply_put(struct apply *a, const struct change *c, size_t i, struct err *err)
+/* Tells the caller how it is called now (fields may have been given in other forms) and numbered. */
+static void tell(struct change *c, const void *res)
+{
+	c->id = ((const struct res *)res)->id;
+	c->key = res_key(c->res, res);
+}
+
+static int apply_put(struct apply *a, struct change *c, size_t i, struct err *err)
 {
 	void *cand = res_copy(a->ctx, c->res);
 	void *existing = NULL;
@@ -317,9 +329,12 @@ static int apply_put(struct apply *a, const struct change *c, size_t i, struct e
 
 	if (r < 0)
 		return r;
+	if (existing && c->is_new)
+		return err_set(err, ERR_CONFLICT, "%s exists already", res_name(a->ctx, existing));
 	res = merged(a, c, existing);
 	r = res_verify(a->ctx, res, err);
 	if (r >= 0 && existing) {
+		tell(c, res);
 		r = res_diff(existing, res, fixed_field, err);
 		if (r == 0)
 			return 0;
@@ -330,12 +345,14 @@ static int apply_put(struct apply *a, const struct change *c, size_t i, struct e
 		r = apply_write(a, res, existing, err);
 	if (r == -ERR_CONFLICT && err->code == ERR_CONFLICT && strstr(err->msg, "UNIQUE"))
 		return err_set(err, ERR_CONFLICT, "%s exists already", res_name(a->ctx, res));
-	if (r >= 0)
+	if (r >= 0) {
+		tell(c, res);
 		touched_add(a, ((struct res *)res)->kind, existing, res, i);
+	}
 	return r;
 }
 
-static int apply_one(struct apply *a, const struct change *c, size_t i, struct err *err)
+static int apply_one(struct apply *a, struct change *c, size_t i, struct err *err)
 {
 	void *existing = NULL;
 	int r;
@@ -348,30 +365,44 @@ static int apply_one(struct apply *a, const struct change *c, size_t i, struct e
 	return r < 0 ? r : apply_delete(a, existing, i, err);
 }
 
+/* Asked when a table is first written to, which is cheaper than naming all of them each time. */
+static int is_recorded(void *arg, const char *table)
+{
+	(void)arg;
+	return kind_find(table) != NULL;
+}
+
+static int begin_recording(struct apply *a, struct err *err)
+{
+	int r = sqlite3session_create(sql_handle(a->s->db), "main", &a->session);
+
+	if (r == SQLITE_OK)
+		r = sqlite3session_attach(a->session, NULL);
+	if (r != SQLITE_OK)
+		return sql_fail(a->s->db, err, "record changes");
+	sqlite3session_table_filter(a->session, is_recorded, NULL);
+	return 0;
+}
+
 int apply_begin(struct apply *a, struct err *err)
 {
-	sqlite3 *db = sql_handle(a->s->db);
 	int64_t head = 0;
-	int r = sql_begin(a->s->db, err);
+	int r = store_begin(a->s, err);
 
-	if (r >= 0)
+	if (r < 0)
+		return r;
+	a->checked.ctx = a->found.ctx = a->ctx;
+	r = apply_repeated(a, err);
+	if (r == 0)
 		r = store_head(a->s, &head, err);
-	if (r < 0) {
-		sql_rollback(a->s->db);
+	if (r == 0)
+		r = begin_recording(a, err);
+	if (r != 0) {
+		apply_abort(a);
 		return r;
 	}
 	a->rev->rev = head + 1;
-	a->checked.ctx = a->found.ctx = a->ctx;
-	r = sqlite3session_create(db, "main", &a->session);
-	KIND_FOREACH(k) {
-		if (r == SQLITE_OK)
-			r = sqlite3session_attach(a->session, k->name);
-	}
-	if (r != SQLITE_OK) {
-		r = sql_fail(a->s->db, err, "record changes");
-		apply_abort(a);
-	}
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 void apply_abort(struct apply *a)
@@ -379,7 +410,7 @@ void apply_abort(struct apply *a)
 	if (a->session)
 		sqlite3session_delete(a->session);
 	a->session = NULL;
-	sql_rollback(a->s->db);
+	store_rollback(a->s);
 }
 
 struct found {
@@ -423,35 +454,15 @@ int apply_account_of(struct apply *a, const void *res, const char **ret, struct 
 		     : r;
 }
 
-static int known_key(struct store *s, struct revision *rev, struct err *err)
-{
-	cleanup_(sql_done) struct stmt *st = NULL;
-	int r;
-
-	if (!rev->idempotency)
-		return 0;
-	r = sql_get(s->db, "SELECT rev FROM revision WHERE idempotency=?", &st, err);
-	if (r < 0)
-		return r;
-	sql_bind_text(st, 1, rev->idempotency);
-	r = sql_step(st, err);
-	if (r > 0)
-		rev->rev = sql_int(st, 0);
-	return r;
-}
-
 int store_apply(struct store *s, const struct changeset *cs, struct revision *rev,
 		struct problems *problems, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "apply");
 	struct apply a = { .s = s, .ctx = ctx, .rev = rev, .problems = problems };
-	int r = known_key(s, rev, err);
+	int r = apply_begin(&a, err);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = apply_begin(&a, err);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < cs->n; i++) {
 		struct err e = ERR_INIT;
 

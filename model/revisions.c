@@ -2,13 +2,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "model/check.h"
 #include "model/sql_priv.h"
 #include "model/store_priv.h"
-
-enum {
-	AUDIT_NAMES_MAX = 100
-};
 
 int store_head(struct store *s, int64_t *ret, struct err *err)
 {
@@ -72,7 +68,7 @@ static int write_changes(struct apply *a, struct err *err)
 			break;
 		sql_bind_int(st, 1, a->rev->rev);
 		sql_bind_int(st, 2, (int64_t)i);
-		sql_bind_text(st, 3, !t->before ? "+" : t->after ? "~" : "-");
+		sql_bind_text(st, 3, (const char[]){ touched_op(t), 0 });
 		sql_bind_text(st, 4, t->kind->name);
 		sql_bind_text(st, 5, t->key);
 		sql_bind_text(st, 6, account);
@@ -82,60 +78,104 @@ static int write_changes(struct apply *a, struct err *err)
 	return r;
 }
 
+/* NULL for 0: nobody, nothing. */
+static void bind_number(struct stmt *st, int col, int64_t num)
+{
+	if (num)
+		sql_bind_int(st, col, num);
+	else
+		sql_bind_text(st, col, NULL);
+}
+
 static int write_revision(struct apply *a, const void *changeset, size_t len, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(
-		a->s->db,
-		"INSERT INTO revision(rev, time, actor, source, message, changes, idempotency, changeset) "
-		"VALUES(?,?,?,?,?,?,?,?)",
-		&st, err);
+	int r = sql_get(a->s->db,
+			"INSERT INTO revision(rev, time, actor, actor_id, address, source, via, "
+			"action, message, changes, changeset) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+			&st, err);
 
 	if (r < 0)
 		return r;
 	sql_bind_int(st, 1, a->rev->rev);
 	sql_bind_int(st, 2, a->rev->time);
 	sql_bind_text(st, 3, a->rev->actor);
-	sql_bind_text(st, 4, a->rev->source);
-	sql_bind_text(st, 5, a->rev->message);
-	sql_bind_int(st, 6, (int64_t)a->touched.n);
-	sql_bind_text(st, 7, a->rev->idempotency);
-	sql_bind_blob(st, 8, len ? changeset : "", len);
+	bind_number(st, 4, a->rev->actor_id);
+	sql_bind_text(st, 5, a->rev->address);
+	sql_bind_text(st, 6, a->rev->source);
+	sql_bind_text(st, 7, a->rev->via);
+	sql_bind_text(st, 8, a->rev->action);
+	sql_bind_text(st, 9, a->rev->message);
+	sql_bind_int(st, 10, (int64_t)a->touched.n);
+	sql_bind_blob(st, 11, len ? changeset : "", len);
 	return sql_run(st, err);
 }
 
-static int write_audit(struct apply *a, struct err *err)
+/* Keys of requests */
+
+int apply_repeated(struct apply *a, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	struct buf detail = BUF_ON(a->ctx);
-	int r = sql_get(
-		a->s->db,
-		"INSERT INTO audit(time, actor, source, action, resource, rev, detail) VALUES(?,?,?,'commit',?,?,?)",
-		&st, err);
+	struct revision *rev = a->rev;
+	int r;
+
+	rev->repeated = false;
+	if (!rev->idempotency)
+		return 0;
+	r = sql_get(a->s->db, "SELECT rev, request FROM idempotency WHERE actor=? AND key=?", &st,
+		    err);
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, rev->actor);
+	sql_bind_text(st, 2, rev->idempotency);
+	r = sql_step(st, err);
+	if (r <= 0)
+		return r;
+	if (strcmp(sql_text(st, 1), rev->request ? rev->request : "") != 0)
+		return err_set(err, ERR_CONFLICT,
+			       "the idempotency key %s was used for another request, which became "
+			       "revision %" PRId64 "; a new request needs a new key",
+			       text_quoted(rev->idempotency).s, sql_int(st, 0));
+	rev->rev = sql_int(st, 0);
+	rev->repeated = true;
+	return 1;
+}
+
+/* Two go for each that comes, so what is too old never piles up. */
+static int drop_old_keys(struct apply *a, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(a->s->db,
+			"DELETE FROM idempotency WHERE id IN "
+			"(SELECT id FROM idempotency ORDER BY id LIMIT 2) AND time<?",
+			&st, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < a->touched.n && i < AUDIT_NAMES_MAX; i++) {
-		const struct touched *t = &a->touched.v[i];
-
-		buf_printf(&detail, "%c%s/%s\n",
-			   !t->before ? '+'
-			   : t->after ? '~'
-				      : '-',
-			   t->kind->name, t->key);
-	}
-	if (a->touched.n > AUDIT_NAMES_MAX)
-		buf_printf(&detail, "and %zu more\n", a->touched.n - AUDIT_NAMES_MAX);
-	sql_bind_int(st, 1, a->rev->time);
-	sql_bind_text(st, 2, a->rev->actor);
-	sql_bind_text(st, 3, a->rev->source);
-	sql_bind_text(st, 4,
-		      a->touched.n == 1 ? mem_fmt(a->ctx, "%s/%s", a->touched.v[0].kind->name,
-						  a->touched.v[0].key)
-					: NULL);
-	sql_bind_int(st, 5, a->rev->rev);
-	sql_bind_text(st, 6, buf_str(&detail));
+	sql_bind_int(st, 1, a->rev->time - (int64_t)IDEMPOTENCY_HOURS * 3600);
 	return sql_run(st, err);
+}
+
+int apply_note_key(struct apply *a, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	const struct revision *rev = a->rev;
+	int r;
+
+	if (!rev->idempotency)
+		return 0;
+	r = sql_get(a->s->db,
+		    "INSERT INTO idempotency(actor, key, request, rev, time) VALUES(?,?,?,?,?)",
+		    &st, err);
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, rev->actor);
+	sql_bind_text(st, 2, rev->idempotency);
+	sql_bind_text(st, 3, rev->request ? rev->request : "");
+	sql_bind_int(st, 4, rev->rev);
+	sql_bind_int(st, 5, rev->time);
+	r = sql_run(st, err);
+	return r < 0 ? r : drop_old_keys(a, err);
 }
 
 static int problems_error(const struct problems *p, struct err *err)
@@ -175,7 +215,9 @@ int apply_finish(struct apply *a, struct err *err)
 	if (r >= 0)
 		r = write_changes(a, err);
 	if (r >= 0)
-		r = write_audit(a, err);
+		r = apply_audit(a, err);
+	if (r >= 0)
+		r = apply_note_key(a, err);
 	sqlite3_free(changeset);
 	a->rev->changes = (int64_t)a->touched.n;
 	if (r < 0)
@@ -188,15 +230,19 @@ static void read_revision(const void *ctx, struct stmt *st, struct revision *ret
 	*ret = (struct revision){
 		.rev = sql_int(st, 0),
 		.time = sql_int(st, 1),
-		.changes = sql_int(st, 5),
+		.actor_id = sql_int(st, 3),
+		.changes = sql_int(st, 9),
 	};
 	ret->actor = mem_str(ctx, sql_text(st, 2));
-	ret->source = mem_str(ctx, sql_text(st, 3));
-	ret->message = mem_str(ctx, sql_text(st, 4));
-	ret->idempotency = mem_str(ctx, sql_text(st, 6));
+	ret->address = mem_str(ctx, sql_text(st, 4));
+	ret->source = mem_str(ctx, sql_text(st, 5));
+	ret->via = mem_str(ctx, sql_text(st, 6));
+	ret->action = mem_str(ctx, sql_text(st, 7));
+	ret->message = mem_str(ctx, sql_text(st, 8));
 }
 
-#define REVISION_COLUMNS "rev, time, actor, source, message, changes, idempotency"
+#define REVISION_COLUMNS \
+	"rev, time, actor, actor_id, address, source, via, action, message, changes"
 
 int store_revision(const void *ctx, struct store *s, int64_t rev, struct revision *ret,
 		   struct err *err)

@@ -5,8 +5,10 @@
  * problem is collected; a rule returns an error only when the store fails.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "model/check.h"
 #include "model/rdata.h"
 #include "model/store_priv.h"
@@ -34,10 +36,28 @@ static void complain(const struct subject *s, enum err_code code, const char *fi
 		    msg);
 }
 
+/* What was complained of last clashes with K/KEY. */
+static void clashes_with(const struct subject *s, const struct kind *k, const char *key)
+{
+	struct problem *p = &s->a->problems->v[s->a->problems->n - 1];
+
+	for (size_t i = 0; i < s->a->touched.n && !p->has_other; i++) {
+		const struct touched *t = &s->a->touched.v[i];
+
+		p->has_other = t->after && t->kind == k && strcmp(t->key, key) == 0;
+		p->other = t->change;
+	}
+}
+
 static int look_up(const struct subject *s, const struct kind *k, const char *key, void *ret,
 		   struct err *err)
 {
 	return apply_find(s->a, k, key, ret, err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* True the first time it is asked about NAME in this commit. */
@@ -50,6 +70,18 @@ static bool first_time(struct apply *a, const char *name)
 	slot = strmap_slot(&a->checked, name);
 	*slot = a;
 	return true;
+}
+
+/* The same of RULE and what it holds of all of NAMES together, whichever of them asks: it is told once. */
+static bool first_of(struct apply *a, const char *rule, const char **names, size_t n)
+{
+	struct buf all = BUF_ON(a->ctx);
+
+	qsort(names, n, sizeof(*names), by_name);
+	buf_puts(&all, rule);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&all, " %s", names[i]);
+	return first_time(a, buf_str(&all));
 }
 
 static bool is(const char *a, const char *b)
@@ -188,24 +220,33 @@ static int check_in_home(const struct subject *s, const char *field, const char 
 	return r < 0 ? r : 0;
 }
 
+static bool first_www(const struct subject *s, const char *name)
+{
+	return first_of(s->a, "www", &name, 1);
+}
+
 static int check_www_claim(const struct subject *s, const struct domain *d, struct err *err)
 {
+	const char *www = mem_fmt(s->a->ctx, "www.%s", d->name);
 	struct domain *other;
 	int r = 0;
 
 	if (d->www) {
-		r = look_up(s, &kind_domain, mem_fmt(s->a->ctx, "www.%s", d->name), &other, err);
-		if (r > 0)
+		r = look_up(s, &kind_domain, www, &other, err);
+		if (r > 0 && first_www(s, www)) {
 			complain(s, ERR_CONFLICT, "www",
-				 "www: \"www.%s\" is a domain of its own; set www to false here",
-				 d->name);
+				 "www: \"%s\" is a domain of its own; set www to false here", www);
+			clashes_with(s, &kind_domain, www);
+		}
 	}
 	if (r >= 0 && strncmp(d->name, "www.", 4) == 0) {
 		r = look_up(s, &kind_domain, d->name + 4, &other, err);
-		if (r > 0 && other->www)
+		if (r > 0 && other->www && first_www(s, d->name)) {
 			complain(s, ERR_CONFLICT, NULL,
 				 "domain \"%s\" answers to this name already (its field www)",
 				 d->name + 4);
+			clashes_with(s, &kind_domain, d->name + 4);
+		}
 	}
 	return r < 0 ? r : 0;
 }
@@ -222,10 +263,15 @@ static int check_one_primary(const struct subject *s, struct err *err)
 	r = cursor_open(s->a->ctx, s->a->s, &kind_domain, kind_parent(&kind_domain), d->account, &c,
 			err);
 	while (r >= 0 && (r = cursor_next(s->a->ctx, c, &other, err)) > 0) {
-		if (is(other->type, "primary") && strcmp(other->name, d->name) != 0)
-			complain(s, ERR_CONFLICT, "type",
-				 "type: account %s has its primary domain already: \"%s\"",
-				 d->account, other->name);
+		const char *both[] = { d->name, other->name };
+
+		if (!is(other->type, "primary") || is(other->name, d->name) ||
+		    !first_of(s->a, "primary", both, ARRAY_LEN(both)))
+			continue;
+		complain(s, ERR_CONFLICT, "type",
+			 "type: account %s has its primary domain already: \"%s\"", d->account,
+			 other->name);
+		clashes_with(s, &kind_domain, other->name);
 	}
 	return r;
 }
@@ -405,37 +451,76 @@ static int address_gone(struct apply *a, const struct touched *t, struct err *er
 
 /* Mail */
 
+static int check_forwards_to_itself(const struct subject *s, const struct forwarder *f,
+				    struct err *err)
+{
+	void *mailbox = NULL;
+	int r = look_up(s, &kind_mailbox, f->source, &mailbox, err);
+
+	if (r == 0)
+		complain(
+			s, ERR_INVALID, "destination",
+			"destination: forwards to itself, and there is no mailbox of that address");
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Addresses the mail of a forwarder reaches, in order of finding, each with the number of the one it
+ * comes from (its value: that number and 1; NULL for the first).
+ */
+static const char *previous(const struct strmap *reached, size_t *at)
+{
+	uintptr_t from = (uintptr_t)reached->entries[*at].value;
+
+	*at = from ? from - 1 : 0;
+	return from ? reached->entries[*at].key : NULL;
+}
+
+/* The mail of F comes back by NEXT, which stands at AT. Each of the ring would say so: the first does. */
+static void complain_of_ring(const struct subject *s, const struct forwarder *f,
+			     const struct forwarder *next, const struct strmap *reached, size_t at)
+{
+	const char **ring = mem_zero(s->a->ctx, (reached->n + 1) * sizeof(*ring));
+	size_t n = 0;
+
+	ring[n++] = f->source;
+	for (const char *name = reached->entries[at].key; name; name = previous(reached, &at))
+		ring[n++] = name;
+	if (!first_of(s->a, "ring", ring, n))
+		return;
+	complain(s, ERR_INVALID, "destination",
+		 "destination: the mail would come back: \"%s\" forwards to \"%s\" again",
+		 next->source, f->source);
+	clashes_with(s, &kind_forwarder, res_key(s->a->ctx, next));
+}
+
 static int rule_forwarder(const struct subject *s, struct err *err)
 {
 	const struct forwarder *f = s->res;
-	struct strmap seen = STRMAP_ON(s->a->ctx);
-	void *mailbox = NULL;
+	struct strmap reached = STRMAP_ON(s->a->ctx);
 	int r = 0;
 
-	if (strcmp(f->source, f->destination) == 0) {
-		r = look_up(s, &kind_mailbox, f->source, &mailbox, err);
-		if (r == 0)
-			complain(
-				s, ERR_INVALID, "destination",
-				"destination: forwards to itself, and there is no mailbox of that address");
-		return r < 0 ? r : 0;
-	}
-	*strmap_slot(&seen, f->destination) = s->a;
-	for (size_t i = 0; i < seen.n && r >= 0; i++) {
+	if (strcmp(f->source, f->destination) == 0)
+		return check_forwards_to_itself(s, f, err);
+	(void)strmap_slot(&reached, f->destination);
+	for (size_t i = 0; i < reached.n && r >= 0; i++) {
 		cleanup_(mem_freep) struct cursor *c = NULL;
 		struct forwarder *next;
 
 		r = cursor_open(s->a->ctx, s->a->s, &kind_forwarder,
-				kind_field(&kind_forwarder, "source"), seen.entries[i].key, &c,
+				kind_field(&kind_forwarder, "source"), reached.entries[i].key, &c,
 				err);
 		while (r >= 0 && (r = cursor_next(s->a->ctx, c, &next, err)) > 0) {
-			if (strcmp(next->destination, f->source) == 0)
-				complain(
-					s, ERR_INVALID, "destination",
-					"destination: the mail would come back: \"%s\" forwards to \"%s\" again",
-					next->source, f->source);
-			else if (strcmp(next->source, next->destination) != 0)
-				*strmap_slot(&seen, next->destination) = s->a;
+			size_t known = reached.n;
+			void **from;
+
+			if (strcmp(next->destination, f->source) == 0) {
+				complain_of_ring(s, f, next, &reached, i);
+				continue;
+			}
+			from = strmap_slot(&reached, next->destination);
+			if (reached.n > known)
+				*from = (void *)(i + 1); /* NOLINT(performance-no-int-to-ptr) */
 		}
 	}
 	return r < 0 ? r : 0;

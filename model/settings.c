@@ -16,6 +16,19 @@ static const char *const mail_servers[] = { "postfix-dovecot", "none", NULL };
 static const char *const dns_servers[] = { "bind9", "none", NULL };
 static const char *const drift_policies[] = { "heal", "report", NULL };
 
+/* An address, or "" for none. */
+static int ip4_or_none(const void *ctx, const char *value, const char **ret, struct err *err)
+{
+	*ret = value;
+	return *value ? canon_ip4(ctx, value, ret, err) : 0;
+}
+
+static int ip6_or_none(const void *ctx, const char *value, const char **ret, struct err *err)
+{
+	*ret = value;
+	return *value ? canon_ip6(ctx, value, ret, err) : 0;
+}
+
 const struct setting_row settings[] = {
 	{ "default_php", "8.2", canon_php_version, NULL, 0, 0,
 	  "PHP version of accounts that name none. The version of Debian 12." },
@@ -23,6 +36,8 @@ const struct setting_row settings[] = {
 	{ "dns_server", "bind9", NULL, dns_servers, 0, 0, "Name server that serves the zones." },
 	{ "drift_policy", "heal", NULL, drift_policies, 0, 0,
 	  "What happens to a file of ours that somebody edited: heal writes ours again (theirs is kept in history), report only says so." },
+	{ "flap_limit", "10", NULL, NULL, 0, 1000,
+	  "How often within an hour a hand edit of one file (or the like) is healed before it is held and reported: something else writes it then. 0: always healed." },
 	{ "home_base", "/home", canon_absfile, NULL, 0, 0,
 	  "Folder in which the homes of new accounts lie." },
 	{ "mail_hostname", "localhost.localdomain", canon_host, NULL, 0, 0,
@@ -38,6 +53,10 @@ const struct setting_row settings[] = {
 	{ "ns2_hostname", "ns2.localhost.localdomain", canon_host, NULL, 0, 0,
 	  "Second name server of zones that name none." },
 	{ "password_min_length", "6", NULL, NULL, 1, 128, "Shortest password that is taken." },
+	{ "server_ipv4", "", ip4_or_none, NULL, 0, 0,
+	  "IPv4 address that the zones of new domains point to; unset: none." },
+	{ "server_ipv6", "", ip6_or_none, NULL, 0, 0,
+	  "IPv6 address that the zones of new domains point to; unset: none." },
 	{ "smtp_port", "25", NULL, NULL, 1, 65535, "Port the mail server receives on." },
 	{ "smtps_port", "465", NULL, NULL, 1, 65535, "Port of submission over TLS." },
 	{ "submission_port", "587", NULL, NULL, 1, 65535, "Port of submission with STARTTLS." },

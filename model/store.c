@@ -3,83 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "model/res_sql.h"
 #include "model/store_priv.h"
-
-static const char schema_fixed[] =
-	"CREATE TABLE revision(rev INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, "
-	"source TEXT NOT NULL, message TEXT, changes INTEGER NOT NULL, idempotency TEXT UNIQUE, "
-	"changeset BLOB NOT NULL) STRICT;"
-	"CREATE TABLE change(rev INTEGER NOT NULL, seq INTEGER NOT NULL, op TEXT NOT NULL, kind TEXT NOT NULL, "
-	"key TEXT NOT NULL, account TEXT, scope TEXT, PRIMARY KEY(rev, seq)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX change_resource ON change(kind, key, rev);"
-	"CREATE TABLE audit(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, "
-	"source TEXT NOT NULL, action TEXT NOT NULL, resource TEXT, rev INTEGER, detail TEXT) STRICT;"
-	"CREATE TABLE secret(kind TEXT NOT NULL, key TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, "
-	"rev INTEGER NOT NULL, dropped INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, key, field)) "
-	"STRICT, WITHOUT ROWID;";
-
-int store_create_schema(struct sql *db, struct err *err)
-{
-	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "schema");
-	struct buf b = BUF_ON(tmp);
-
-	buf_puts(&b, schema_fixed);
-	KIND_FOREACH(k)
-		buf_puts(&b, res_sql_ddl(tmp, k));
-	buf_printf(&b, "PRAGMA user_version=%d;", SCHEMA_VERSION);
-	return sql_exec(db, buf_str(&b), err);
-}
-
-static int schema_version(struct store *s, int64_t *ret, struct err *err)
-{
-	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(s->db, "PRAGMA user_version", &st, err);
-
-	if (r < 0)
-		return r;
-	r = sql_step(st, err);
-	if (r > 0)
-		*ret = sql_int(st, 0);
-	return r < 0 ? r : 0;
-}
-
-/* Each migration brings the schema one version on; all run in one transaction. */
-static const char *const migrations[SCHEMA_VERSION] = {
-	NULL, /* version 0 is an empty file: create_schema() makes the newest at once */
-};
-
-static int migrate(struct store *s, bool readonly, struct err *err)
-{
-	int64_t version = 0;
-	int r = schema_version(s, &version, err);
-
-	if (r < 0)
-		return r;
-	if (version == SCHEMA_VERSION)
-		return 0;
-	if (version > SCHEMA_VERSION)
-		return err_set(
-			err, ERR_CONFLICT,
-			"model.db has schema version %lld; this program knows versions up to %d: "
-			"install the newer NovaCPX again",
-			(long long)version, SCHEMA_VERSION);
-	if (readonly)
-		return err_set(err, ERR_NOTFOUND, "model.db has no tables yet");
-	r = sql_begin(s->db, err);
-	if (r < 0)
-		return r;
-	if (version == 0)
-		r = store_create_schema(s->db, err);
-	for (int64_t v = version; v > 0 && v < SCHEMA_VERSION && r >= 0; v++)
-		r = sql_exec(s->db, migrations[v], err);
-	if (r >= 0)
-		r = sql_commit(s->db, err);
-	if (r < 0)
-		sql_rollback(s->db);
-	return r;
-}
 
 static void make_statements(struct store *s)
 {
@@ -109,7 +34,7 @@ int store_open(const void *ctx, const char *path, bool readonly, struct store **
 	r = sql_open(s, path, readonly ? SQL_READONLY : SQL_DURABLE | SQL_CREATE, &s->db, err);
 
 	if (r >= 0)
-		r = migrate(s, readonly, err);
+		r = store_migrate(s, readonly, err);
 	if (r < 0) {
 		(void)talloc_free(s);
 		return r;
@@ -136,7 +61,7 @@ int store_open_guarded(const void *ctx, int dir, struct store **ret, struct err 
 	int r = sql_open_guarded(s, dir, MODEL_NAME, &s->db, err);
 
 	if (r >= 0)
-		r = migrate(s, false, err);
+		r = store_migrate(s, false, err);
 	if (r >= 0)
 		r = look_at_schema(s, err);
 	if (r < 0) {
@@ -297,10 +222,41 @@ int store_count(struct store *s, const struct kind *k, const struct field *field
 	return r < 0 ? r : 0;
 }
 
+/* Transactions */
+
+/* A member that stands open becomes part of the batch. */
+static int keep_member(struct store *s, struct err *err)
+{
+	if (!s->has_member)
+		return 0;
+	s->has_member = false;
+	return sql_do(s->db, "RELEASE member", err);
+}
+
+int store_begin(struct store *s, struct err *err)
+{
+	int r;
+
+	if (!s->in_batch)
+		return sql_begin(s->db, err);
+	r = keep_member(s, err);
+	if (r < 0)
+		return r;
+	if (!sql_in_txn(s->db)) /* a savepoint would begin another */
+		return err_set(err, ERR_SYSTEM, "the database has rolled the whole batch back");
+	r = sql_do(s->db, "SAVEPOINT member", err);
+	if (r >= 0)
+		s->has_member = true;
+	return r;
+}
+
 int store_commit(struct store *s, struct err *err)
 {
-	int r = sql_commit(s->db, err);
+	int r;
 
+	if (s->in_batch)
+		return keep_member(s, err);
+	r = sql_commit(s->db, err);
 	if (r < 0)
 		sql_rollback(s->db);
 	return r;
@@ -308,6 +264,41 @@ int store_commit(struct store *s, struct err *err)
 
 void store_rollback(struct store *s)
 {
+	struct err ignored = ERR_INIT;
+
+	if (!s->in_batch)
+		sql_rollback(s->db);
+	else if (s->has_member && sql_in_txn(s->db) &&
+		 (sql_do(s->db, "ROLLBACK TO member", &ignored) < 0 ||
+		  sql_do(s->db, "RELEASE member", &ignored) < 0))
+		sql_rollback(s->db); /* rather nothing of the batch than half a member */
+	s->has_member = false;
+}
+
+int store_batch_begin(struct store *s, struct err *err)
+{
+	int r = sql_begin(s->db, err);
+
+	if (r >= 0)
+		s->in_batch = true;
+	return r;
+}
+
+int store_batch_commit(struct store *s, struct err *err)
+{
+	int r = keep_member(s, err);
+
+	s->in_batch = false;
+	if (r >= 0 && !sql_in_txn(s->db))
+		return err_set(err, ERR_SYSTEM, "the database has rolled the whole batch back");
+	if (r < 0)
+		sql_rollback(s->db);
+	return r < 0 ? r : store_commit(s, err);
+}
+
+void store_batch_rollback(struct store *s)
+{
+	s->in_batch = s->has_member = false;
 	sql_rollback(s->db);
 }
 

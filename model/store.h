@@ -2,7 +2,7 @@
  * The versioned store: model.db.
  *
  * Every write is a change set, applied in one transaction that holds the
- * rows, the revision (number, time, actor, source, message), its SQLite
+ * rows, the revision (number, time, who, from where, message), its SQLite
  * changeset, the list of changed resources and an audit row. A change set is
  * checked whole: all problems come back together, and then nothing was
  * written. A dry run is the same call, rolled back by the caller.
@@ -25,7 +25,9 @@
 struct store;
 
 enum {
-	SCHEMA_VERSION = 1
+	SCHEMA_VERSION = 2,
+	AUDIT_DETAIL_MAX = 64 * 1024,
+	IDEMPOTENCY_HOURS = 24, /* for which a key is known, at least */
 };
 
 /* Opens PATH, creating or migrating it unless READONLY. Refuses a newer schema. */
@@ -71,7 +73,11 @@ struct change {
 	void *res;    /* PUT: fields in `set` count; DELETE: key or id */
 	uint64_t set; /* bit i: field i was given */
 	bool full;    /* PUT: fields not given go back to their defaults (never secrets) */
+	bool is_new;  /* PUT: ERR_CONFLICT when it is there already */
 	int where;    /* the caller's own number, to find the source line again */
+	/* Told by store_apply() of a PUT that went through; KEY belongs to RES. */
+	int64_t id;
+	const char *key;
 };
 
 struct changeset {
@@ -91,6 +97,8 @@ struct problem {
 	char *resource; /* "domain/a.example" */
 	char *field;    /* "document_root", or NULL: the resource as such */
 	char *msg;
+	bool has_other;
+	size_t other; /* index of the change that it clashes with, when that one is in the set too */
 };
 
 struct problems {
@@ -106,9 +114,16 @@ struct revision {
 	int64_t rev;
 	int64_t time; /* seconds since 1970 */
 	const char *actor, *source, *message;
+	int64_t actor_id;    /* number of the user; 0: none, such as root */
+	const char *address; /* where the call came from, or NULL */
+	const char *via;     /* how the actor was known: "session", "token backup"; or NULL */
+	const char *action;  /* the caller's word for it, "account.create"; NULL: "commit" */
+	int64_t changes;     /* number of changed resources */
+	/* Asked for, not stored with the revision: */
 	int64_t seen_rev;        /* changed resources must not be newer; 0: no such check */
-	const char *idempotency; /* or NULL */
-	int64_t changes;         /* number of changed resources */
+	const char *idempotency; /* the actor's key for this request, or NULL */
+	const char *request;     /* digest of what the key stands for; NULL: of nothing */
+	bool repeated;           /* set: the key was known, and REV is what it did the first time */
 };
 
 /* A resource that a revision touched. */
@@ -128,12 +143,13 @@ struct touched_list {
  * Begins a transaction, applies CS and records the revision in it. Returns 1 with REV->rev set
  * when something changed, 0 when nothing would (no transaction is open then, REV->rev is the
  * newest), or an error with PROBLEMS filled (rolled back). After 1, the caller ends with
- * store_commit() or store_rollback(). A repeated idempotency key returns 0 and the first revision.
+ * store_commit() or store_rollback(). A repeated idempotency key of the same actor returns 0 and the
+ * first revision; with another request it is a conflict. A request that changed nothing leaves no key.
  */
 int store_apply(struct store *s, const struct changeset *cs, struct revision *rev,
 		struct problems *problems, struct err *err) must_check;
 /* The same for undoing one revision (others stay), or all after revision TO. */
-int store_revert(struct store *s, int64_t undo, struct revision *rev, struct problems *problems,
+int store_revert(struct store *s, int64_t revision, struct revision *rev, struct problems *problems,
 		 struct err *err) must_check;
 int store_rollback_to(struct store *s, int64_t to, struct revision *rev, struct problems *problems,
 		      struct err *err) must_check;
@@ -142,6 +158,17 @@ int store_undelete(struct store *s, int64_t gone, const char *account, struct re
 		   struct problems *problems, struct err *err) must_check;
 int store_commit(struct store *s, struct err *err) must_check;
 void store_rollback(struct store *s);
+
+/*
+ * Many revisions, one durable commit. Between begin and commit each call above is a member of its
+ * own: it sees what the members before it did, has its own revision, audit row and problems, and
+ * when refused or rolled back takes nothing else with it. A member that returned 1 is kept by
+ * store_commit() or by going on, and taken back by store_rollback(). Nothing is acknowledged
+ * before store_batch_commit() has returned 0; when it fails nothing of the batch stands.
+ */
+int store_batch_begin(struct store *s, struct err *err) must_check;
+int store_batch_commit(struct store *s, struct err *err) must_check;
+void store_batch_rollback(struct store *s);
 
 /* History of the store */
 
@@ -164,6 +191,56 @@ typedef int revision_fn(const struct revision *rev, void *arg, struct err *err);
 /* Newest first; only those that touched KIND/KEY if given. */
 int store_log(struct store *s, const struct kind *k, const char *key, int64_t max, revision_fn *fn,
 	      void *arg, struct err *err) must_check;
+
+/* Since when a field has its value. */
+struct origin {
+	int64_t rev; /* 0: not known, or never set */
+	char op;     /* + came with the resource, ~ was changed, - the resource went */
+};
+
+/* For each field of RES, as read from the store; RET has room for all fields of its kind. */
+int store_origins(struct store *s, const void *res, struct origin *ret, struct err *err) must_check;
+/* The revision in which a resource that is not there went. */
+int store_gone(struct store *s, const struct kind *k, const char *key, struct origin *ret,
+	       struct err *err) must_check;
+
+/* Audit */
+
+enum audit_outcome {
+	AUDIT_DONE,
+	AUDIT_REFUSED, /* not allowed, or wrong */
+	AUDIT_FAILED   /* allowed, but it did not work */
+};
+
+const char *audit_outcome_name(enum audit_outcome outcome);
+
+struct audit_row {
+	int64_t id; /* given by the store */
+	int64_t time;
+	const char *actor;
+	int64_t actor_id;             /* 0: none */
+	const char *address, *source; /* ADDRESS may be NULL */
+	const char *via;              /* or NULL */
+	const char *action;           /* "login", "account.create" */
+	enum audit_outcome outcome;
+	const char *resource; /* "account/john", or NULL */
+	int64_t rev;          /* 0: no revision */
+	const char *detail;   /* JSON without secrets, at most AUDIT_DETAIL_MAX bytes; or NULL */
+};
+
+/* A row about what is no revision: a login, a refused or failed call. Its own transaction if none is open. */
+int store_audit_add(struct store *s, const struct audit_row *row, struct err *err) must_check;
+
+struct audit_query {
+	const char *user, *action; /* parts of the names, case ignored; NULL: any */
+	int64_t from, to;          /* seconds since 1970, TO excluded; 0: unbounded */
+	int64_t offset, limit;     /* 0: all */
+};
+
+typedef int audit_row_fn(const struct audit_row *row, void *arg, struct err *err);
+/* Newest first. TOTAL (or NULL): how many there are without offset and limit. */
+int store_audit_list(struct store *s, const struct audit_query *q, audit_row_fn *fn, void *arg,
+		     int64_t *ret_total, struct err *err) must_check;
 
 /* Secrets */
 

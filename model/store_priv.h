@@ -18,6 +18,8 @@ struct kind_sql {
 struct store {
 	struct sql *db;
 	struct kind_sql *sql; /* by kind_index() */
+	bool in_batch;        /* one transaction around many */
+	bool has_member;      /* and one of them stands open, as a savepoint */
 };
 
 struct apply {
@@ -32,6 +34,14 @@ struct apply {
 	struct sqlite3_session *session;
 };
 
+/* Begins a transaction, in a batch one within it; ends in store_commit() or store_rollback(). */
+int store_begin(struct store *s, struct err *err) must_check;
+
+/* The statements of store_audit_list(), which a test has explained. */
+extern const char audit_count_sql[], audit_list_sql[];
+
+/* Brings the file's schema to SCHEMA_VERSION. */
+int store_migrate(struct store *s, bool readonly, struct err *err) must_check;
 /* All tables of the newest version, in the open transaction of an empty database. */
 int store_create_schema(struct sql *db, struct err *err) must_check;
 /* sql_schema_fn: the tables and indexes are ours, and there is nothing else. */
@@ -41,10 +51,20 @@ int store_schema_is_ours(struct sql *db, void *unused, struct err *err) must_che
 int apply_write(struct apply *a, void *res, const void *before, struct err *err) must_check;
 /* Turns ERR into a problem of change I about RES. */
 void apply_problem(struct apply *a, size_t i, const void *res, const struct err *err);
-/* Starts recording; ends in apply_finish() or apply_abort(). */
+/*
+ * Starts recording; ends in apply_finish() or apply_abort(). 1 when the idempotency key is known:
+ * then nothing was begun and the revision is the first one's.
+ */
 int apply_begin(struct apply *a, struct err *err) must_check;
 void apply_abort(struct apply *a);
 void touched_add(struct apply *a, const struct kind *k, void *before, void *after, size_t change);
+/* '+', '~' or '-'. */
+char touched_op(const struct touched *t);
+/* 1 and the first revision when the actor's key is known, 0 when not. */
+int apply_repeated(struct apply *a, struct err *err) must_check;
+int apply_note_key(struct apply *a, struct err *err) must_check;
+/* The audit row of the revision. */
+int apply_audit(struct apply *a, struct err *err) must_check;
 /*
  * For rules and what follows, when all rows stand: 1 and the resource, read once a commit; 0 when
  * there is none.

@@ -268,8 +268,8 @@ static int undo(struct store *s, int64_t high, int64_t low, struct revision *rev
 	};
 	int r = apply_begin(&u.a, err);
 
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	for (u.revision = high; u.revision >= low && r >= 0 && problems->n == 0; u.revision--)
 		r = undo_one(&u, err);
 	for (size_t i = 0; i < u.rows.n && r >= 0 && problems->n == 0; i++)
@@ -397,8 +397,8 @@ int store_undelete(struct store *s, int64_t gone, const char *account, struct re
 	int len = 0;
 	int r = apply_begin(&u.a, err);
 
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = load_changeset(&u, &inverse, &len, err);
 	if (r >= 0 && sqlite3changeset_invert(len, inverse, &len, &changeset) != SQLITE_OK)
 		r = err_set(err, ERR_CORRUPT, "revision %" PRId64 ": its changeset cannot be read",

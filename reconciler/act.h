@@ -37,10 +37,14 @@ void act_trash_prune(struct plan *p, const char *origin);
 int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid,
 	      struct err *err) must_check;
 
+/* All disk limits. */
+void act_quotas(struct plan *p);
 /* All row actions of the plan, a transaction a map. */
 int act_maps(struct plan *p, struct err *err) must_check;
 /* All zone actions and reloads of changed zone files, over one connection. */
 int act_zones(struct plan *p, struct err *err) must_check;
+/* Returns when Dovecot answers from all changed files of logins, or each that it does not is told. */
+int act_logins(struct plan *p, struct err *err) must_check;
 
 void act_failed(struct plan *p, struct action *a, const struct err *err);
 

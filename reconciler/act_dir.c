@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "reconciler/act.h"
+#include "reconciler/trash_note.h"
 
 /* Whether NAME is LOG as logrotate renames it: LOG.1, LOG.2.gz, LOG-20260101. */
 static bool is_rotated(const char *name, const char *log)
@@ -37,7 +38,8 @@ static int fetch_one(struct plan *p, const char *source, int dir, const char *na
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, source);
-	return sql_run(st, err);
+	r = sql_run(st, err);
+	return r < 0 ? r : trash_note_drop(p->e, source, err);
 }
 
 /* Rotated logs that went with the one in A->art.source. */
@@ -179,24 +181,26 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 	return 0; /* one that is not empty stays: what is in it is not ours */
 }
 
-static int note_trash(struct plan *p, const char *name, const char *account, int64_t uid,
-		      const char *path, const char *origin, struct err *err)
+/* The note first: data without a row is found by it. */
+static int note_trash(struct plan *p, const struct trash_entry *t, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(p->e->db,
-			"INSERT OR REPLACE INTO trash(name, account, uid, rev, time, path, origin) "
-			"VALUES(?,?,?,?,?,?,?)",
-			&st, err);
+	int r = trash_note_put(p->e, t, err);
 
+	if (r >= 0)
+		r = sql_get(p->e->db,
+			    "INSERT OR REPLACE INTO trash(name, account, uid, rev, time, path, "
+			    "origin) VALUES(?,?,?,?,?,?,?)",
+			    &st, err);
 	if (r < 0)
 		return r;
-	sql_bind_text(st, 1, name);
-	sql_bind_text(st, 2, account);
-	sql_bind_int(st, 3, uid);
-	sql_bind_int(st, 4, p->rev);
-	sql_bind_int(st, 5, p->now);
-	sql_bind_text(st, 6, path);
-	sql_bind_text(st, 7, origin);
+	sql_bind_text(st, 1, t->name);
+	sql_bind_text(st, 2, t->account);
+	sql_bind_int(st, 3, t->uid);
+	sql_bind_int(st, 4, t->rev);
+	sql_bind_int(st, 5, t->time);
+	sql_bind_text(st, 6, t->path);
+	sql_bind_text(st, 7, t->origin);
 	return sql_run(st, err);
 }
 
@@ -256,24 +260,20 @@ void act_trash_prune(struct plan *p, const char *origin)
 	prune_to(p, trash_base(p, origin), origin);
 }
 
-/* "3e-eve.test-eve-12": the path within BASE and the revision. */
-static const char *trash_entry(struct plan *p, const char *base, const char *origin)
-{
-	char *entry = mem_fmt(p->ctx, "%s-%" PRId64, origin + strlen(base) + 1, p->rev);
-
-	for (char *c = entry; *c; c++)
-		*c = *c == '/' ? '-' : *c;
-	return entry;
-}
-
 static int trash_one(struct plan *p, const char *origin, const char *account, int64_t uid,
 		     struct err *err)
 {
 	cleanup_(fd_close) int from = -1;
 	cleanup_(fd_close) int to = -1;
 	const char *base = trash_base(p, origin);
-	const char *folder = mem_fmt(p->ctx, "%s/.novacpx-trash", base);
-	const char *path = mem_fmt(p->ctx, "%s/%s", folder, trash_entry(p, base, origin));
+	const char *folder = mem_fmt(p->ctx, "%s" TRASH_FOLDER, base);
+	const struct trash_entry t = { .name = trash_name(p->ctx, account, p->rev, origin),
+				       .account = account,
+				       .path = trash_place(p->ctx, base, origin, p->rev),
+				       .origin = origin,
+				       .uid = uid,
+				       .rev = p->rev,
+				       .time = p->now };
 	const char *name;
 	const char *to_name;
 	int r;
@@ -287,11 +287,10 @@ static int trash_one(struct plan *p, const char *origin, const char *account, in
 	r = fs_mkdirs(p->e->root, folder, 0700, err);
 	if (r < 0)
 		return r;
-	to = fs_open_parent(p->e->root, path, 0, &to_name, err);
+	to = fs_open_parent(p->e->root, t.path, 0, &to_name, err);
 	if (to < 0)
 		return to;
-	r = note_trash(p, mem_fmt(p->ctx, "%s-%" PRId64 "%s", account, p->rev, origin), account,
-		       uid, path, origin, err);
+	r = note_trash(p, &t, err);
 	if (r < 0)
 		return r;
 	if (fault_point("trash") || renameat(from, name, to, to_name) < 0)

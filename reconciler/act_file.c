@@ -87,15 +87,39 @@ static int owners(struct plan *p, const struct action *a, uid_t *uid, gid_t *gid
 	return r < 0 ? r : plan_gid(p, a->art.group, gid, err);
 }
 
+/* For every file, whoever reads it: one look at what it replaces. */
+static int make_later(int dir, int fd, const struct action *a, struct err *err)
+{
+	const char *name = strrchr(a->art.path, '/') + 1;
+	struct stat old;
+
+	if (fstatat(dir, name, &old, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "stat %s", a->art.path);
+	return fs_make_later(fd, &old, err);
+}
+
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+static int fill(int dir, int fd, const struct action *a, const struct owner *o, struct err *err)
+{
+	if (fault_point("write") ||
+	    fs_write_all(fd, a->art.data ? a->art.data : "", a->art.len) < 0 ||
+	    ((o->uid || o->gid) && fchown(fd, o->uid, o->gid) < 0) || fchmod(fd, a->art.mode) < 0)
+		return err_sys(err, "write %s", a->art.path);
+	return make_later(dir, fd, a, err);
+}
+
 int act_file_stage(struct plan *p, struct action *a, struct syncset *sync, struct err *err)
 {
 	cleanup_(fd_close) int dir = -1;
 	cleanup_(fd_close) int fd = -1;
 	const char *name;
 	const char *temp;
-	uid_t uid = 0;
-	gid_t gid = 0;
-	int r = owners(p, a, &uid, &gid, err);
+	struct owner owner = { .uid = 0 };
+	int r = owners(p, a, &owner.uid, &owner.gid, err);
 
 	if (r < 0)
 		return r;
@@ -114,10 +138,8 @@ int act_file_stage(struct plan *p, struct action *a, struct syncset *sync, struc
 	}
 	if (fd < 0)
 		return err_sys(err, "create %s", a->temp);
-	if (fault_point("write") ||
-	    fs_write_all(fd, a->art.data ? a->art.data : "", a->art.len) < 0 ||
-	    ((uid || gid) && fchown(fd, uid, gid) < 0) || fchmod(fd, a->art.mode) < 0) {
-		r = err_sys(err, "write %s", a->art.path);
+	r = fill(dir, fd, a, &owner, err);
+	if (r < 0) {
 		(void)unlinkat(dir, temp, 0); /* the first error is the one to tell */
 		a->temp = NULL;
 		return r;

@@ -42,6 +42,7 @@ static void put_block(struct buf *b, const char *sign, const char *body)
 	buf_printf(b, "%s " BLOCK_END "\n", sign);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): each parameter is another thing */
 int block_edit(const void *ctx, const char *path, const char *text, const char *body,
 	       const char *anchor, char **ret, size_t *ret_len, struct err *err)
 {
@@ -83,4 +84,30 @@ int block_edit(const void *ctx, const char *path, const char *text, const char *
 	*ret = mem_dup(ctx, buf_str(&b), b.len);
 	*ret_len = b.len;
 	return 0;
+}
+
+static size_t count_lines(const char *from, const char *to)
+{
+	size_t n = 0;
+
+	for (; from < to; from++)
+		n += *from == '\n';
+	return n;
+}
+
+size_t block_find(const void *ctx, const char *path, const char *text, const char **ret_body,
+		  size_t *ret_n)
+{
+	const char *sign = comment_sign(path);
+	const char *body = NULL;
+	const char *after = NULL;
+	const char *begin = find_line(text, mem_fmt(ctx, "%s " BLOCK_BEGIN, sign), &body);
+	const char *end =
+		begin ? find_line(body, mem_fmt(ctx, "%s " BLOCK_END, sign), &after) : NULL;
+
+	if (!end)
+		return 0;
+	*ret_body = mem_strn(ctx, body, (size_t)(end - body));
+	*ret_n = count_lines(body, end);
+	return count_lines(text, body) + 1;
 }

@@ -18,5 +18,11 @@
  */
 int block_edit(const void *ctx, const char *path, const char *text, const char *body,
 	       const char *anchor, char **ret, size_t *ret_len, struct err *err) must_check;
+/*
+ * The block in TEXT: the number of its first line (from 1) behind the marker, 0 when it has none;
+ * *RET_BODY is what stands between the markers, on CTX, *RET_N its number of lines.
+ */
+size_t block_find(const void *ctx, const char *path, const char *text, const char **ret_body,
+		  size_t *ret_n);
 
 #endif

@@ -504,7 +504,7 @@ static const char *last_words(struct check *c, const char *out)
 
 static int passes_with_first(struct check *c, size_t n, bool *ret, struct err *err)
 {
-	struct proc_result res;
+	struct proc_result res = { .status = 0 };
 	int r;
 
 	for (size_t i = 0; i < c->suspects.n; i++) {

@@ -414,7 +414,8 @@ int request_drift(struct daemon *d, json_t **ret, struct err *err)
 	json_t *answer;
 	int r;
 
-	if (!d->drift || now - d->drift->at_ms > MAX(DRIFT_REST_MS, DRIFT_REST * d->drift->cost_ms)) {
+	if (!d->drift ||
+	    now - d->drift->at_ms > MAX(DRIFT_REST_MS, DRIFT_REST * d->drift->cost_ms)) {
 		r = look_for_drift(d, &answer, err);
 		if (r < 0)
 			return r;

@@ -27,8 +27,11 @@ static const char schema[] =
 	"CREATE TABLE serial(path TEXT PRIMARY KEY, serial INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE cursor(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-static const char owed_schema[] =
-	"CREATE TABLE IF NOT EXISTS owed(what TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";
+static const char later_schema[] =
+	"CREATE TABLE IF NOT EXISTS owed(what TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS heal(type INTEGER NOT NULL, path TEXT NOT NULL, since INTEGER NOT NULL, "
+	"n INTEGER NOT NULL, rev INTEGER NOT NULL, held INTEGER NOT NULL, PRIMARY KEY(path, type)) STRICT, "
+	"WITHOUT ROWID";
 
 static int version_of(struct sql *db, int64_t *ret, struct err *err)
 {
@@ -61,7 +64,7 @@ int enginedb_open(const void *ctx, const char *path, struct sql **ret, struct er
 			r = sql_commit(db, err);
 	}
 	if (r >= 0)
-		r = sql_exec(db, owed_schema, err);
+		r = sql_exec(db, later_schema, err);
 	if (r >= 0 && version > ENGINEDB_VERSION)
 		r = err_set(err, ERR_CONFLICT, "%s was written by a newer NovaCPX (version %lld)",
 			    path, (long long)version);
@@ -291,9 +294,9 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 	int r = sql_get(
 		db,
 		"INSERT INTO condition(resource, part, type, reason, message, scope, rev, since, next_try, "
-		"attempts) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,CASE WHEN ?9 THEN ?9+1 ELSE 0 END,1) ON CONFLICT DO UPDATE "
+		"attempts) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,CASE WHEN ?10 THEN ?10 WHEN ?9 THEN ?9+1 ELSE 0 END,1) ON CONFLICT DO UPDATE "
 		"SET since=CASE WHEN type=excluded.type AND reason=excluded.reason THEN since ELSE excluded.since END, "
-		"next_try=CASE WHEN ?9 THEN ?9+min(300, (1<<min(attempts,9))+abs(random())%(1+attempts)) ELSE 0 END, "
+		"next_try=CASE WHEN ?10 THEN ?10 WHEN ?9 THEN ?9+min(300, (1<<min(attempts,9))+abs(random())%(1+attempts)) ELSE 0 END, "
 		"attempts=CASE WHEN stale THEN attempts+1 ELSE attempts END, stale=0, type=excluded.type, "
 		"reason=excluded.reason, message=excluded.message, scope=excluded.scope, rev=excluded.rev",
 		&st, err);
@@ -309,6 +312,7 @@ int condition_put(struct sql *db, const struct condition *c, struct err *err)
 	sql_bind_int(st, 7, c->rev);
 	sql_bind_int(st, 8, c->since);
 	sql_bind_int(st, 9, c->next_try);
+	sql_bind_int(st, 10, c->retry_at);
 	return sql_run(st, err);
 }
 

@@ -7,6 +7,7 @@
  *   journal    places that are being changed right now
  *   owed       what daemons are still to be told (owed.h)
  *   trash      data of what was terminated
+ *   heal       how often drift of an artifact was healed of late (flap.h)
  *   cursor     numbers: applied revision, exported revisions
  *
  * It can be lost: the next pass observes everything anew. Therefore its
@@ -43,7 +44,7 @@ struct owned {
 	const char *owner, *group; /* or NULL: root */
 	struct digest digest;      /* FILE: of the content; others: of all of it */
 	struct stamp stamp;
-	int64_t serial; /* FILE with a serial: it; USER: the uid */
+	int64_t serial; /* FILE with a serial: it; USER, QUOTA: the uid */
 	int64_t serial_at;
 	int64_t rev; /* revision it was applied at */
 };
@@ -83,6 +84,7 @@ struct condition {
 	int64_t rev, since;
 	int64_t next_try; /* put: 0 not by time, else now; read: when (1 s, doubling to 5 min, with jitter) */
 	int64_t attempts;
+	int64_t retry_at; /* put: the next try is then; 0: by next_try */
 };
 
 typedef int condition_fn(const struct condition *c, void *arg, struct err *err);

@@ -10,8 +10,10 @@
 #include "base/fs.h"
 #include "reconciler/act.h"
 #include "reconciler/archive.h"
+#include "reconciler/flap.h"
 #include "reconciler/owed.h"
 #include "reconciler/trash.h"
+#include "reconciler/trash_note.h"
 
 void act_failed(struct plan *p, struct action *a, const struct err *err)
 {
@@ -35,14 +37,13 @@ static void told(struct execution *x, const char *what, size_t done, size_t tota
 
 /* Journal */
 
-/* Zones go by the control channel; rows of maps and users' passwords are read where they lie. */
+/* Zones go by the control channel; rows of maps and files of logins are read where they lie. */
 static bool is_loaded(const struct action *a)
 {
 	return is_live(a) && a->art.service &&
 	       (a->art.type == ARTIFACT_FILE || a->art.type == ARTIFACT_BLOCK ||
 		a->art.flags & ARTIFACT_RELOAD) &&
-	       !(a->art.flags & ARTIFACT_SERIAL) &&
-	       !(a->art.flags & ARTIFACT_SECRET && strcmp(a->art.service, "dovecot") == 0);
+	       !(a->art.flags & ARTIFACT_SERIAL);
 }
 
 /* Written down before anything changes: after a crash nobody could tell. */
@@ -54,6 +55,8 @@ static int owe(struct plan *p, const struct action *a, struct err *err)
 		return owed_put(p->e->db,
 				mem_fmt(p->ctx, OWED_ZONE "%s", strchr(a->art.resource, '/') + 1),
 				err);
+	if (is_live(a) && a->art.flags & ARTIFACT_LOGINS)
+		return owed_put(p->e->db, mem_fmt(p->ctx, OWED_LOGINS "%s", a->art.path), err);
 	return 0;
 }
 
@@ -73,6 +76,10 @@ static int write_journal(struct plan *p, struct err *err)
 					a->stage == STAGE_FILE ? &a->post : NULL, err);
 		if (r >= 0)
 			r = owe(p, a, err);
+		/* a row says that it was made; whatever interrupts us, what is made again is not yet */
+		if (r >= 0 && is_live(a) && a->old && a->op == ACTION_CREATE &&
+		    (a->art.flags & ARTIFACT_ONCE))
+			r = owned_del(p->e->db, a->art.type, a->art.path, err);
 	}
 	if (r >= 0)
 		r = archive_owe(p->e, err);
@@ -95,10 +102,24 @@ static int recover_row(enum artifact_type type, const char *path, const char *te
 	return temp ? fs_remove_tree(e->root, temp, 0, err) : 0;
 }
 
+/* A new engine.db, because the old one was lost: what lies in the trash, and whose numbers, is not. */
+static int recover_trash(struct engine *e, struct err *err)
+{
+	int64_t known = 0;
+	int r = cursor_get(e->db, "trash", &known, err);
+
+	if (r < 0 || known)
+		return r;
+	r = trash_note_rows(e, err);
+	return r < 0 ? r : cursor_set(e->db, "trash", 1, err);
+}
+
 int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
+	if (r >= 0)
+		r = recover_trash(e, err);
 	if (r >= 0)
 		r = identity_recover(e->root, err);
 	return r < 0 ? r : archive_behind(e, err);
@@ -500,7 +521,8 @@ static int record_findings(struct plan *p, struct err *err)
 				       .scope = f->scope,
 				       .rev = p->rev,
 				       .since = p->now,
-				       .next_try = is_retried(p, f) ? p->now : 0 };
+				       .next_try = is_retried(p, f) ? p->now : 0,
+				       .retry_at = f->retry_at };
 		void **seen = strmap_slot(&told, mem_fmt(p->ctx, "%s %s", f->part, f->resource));
 
 		if (!*seen)
@@ -539,6 +561,8 @@ static int record(struct plan *p, struct execution *x, struct err *err)
 		r = record_action(p, a, err);
 	}
 	if (r >= 0)
+		r = flap_record(p, err);
+	if (r >= 0)
 		r = record_findings(p, err);
 	if (r >= 0)
 		r = clear_journal(p, err);
@@ -569,13 +593,17 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 			r = run_files(p, x, err);
 		}
 		(void)fault_point("files");
-		if (r >= 0)
+		if (r >= 0) {
+			act_quotas(p);
 			r = act_maps(p, err);
+		}
 		if (r >= 0) {
 			reload_services(
 				p, x); /* before zones: named must have learned to take new ones */
 			r = act_zones(p, err);
 		}
+		if (r >= 0)
+			r = act_logins(p, err); /* last: nobody else waits for it */
 		if (r >= 0) {
 			run_folders(p, STAGE_WITHDRAW);
 			run_trash(p);

@@ -47,7 +47,7 @@ static bool is_name(const char *name)
 	bool digits_only = true;
 	size_t len = 0;
 
-	for (; name[len] && len <= IDENTITY_NAME_MAX; len++) {
+	for (; len <= IDENTITY_NAME_MAX && name[len]; len++) {
 		char c = name[len];
 
 		if (c < '0' || c > '9')
@@ -513,7 +513,7 @@ static int number_in(const char *text, const char *name, uint32_t *ret)
 {
 	cleanup_(mem_freep) char *start = mem_fmt(NULL, "\n%s:", name);
 	const char *line =
-		strncmp(text, start + 1, strlen(start + 1)) == 0 ? text : strstr(text, start);
+		strncmp(text, start + 1, strlen(name) + 1) == 0 ? text : strstr(text, start);
 	unsigned long id;
 	char *end;
 

@@ -5,6 +5,10 @@
 #include "base/strmap.h"
 #include "model/sql.h"
 
+enum {
+	FEW = 16
+};
+
 /* A kind's rows on their way into views, one row ahead. */
 struct source {
 	const struct kind *kind;
@@ -355,6 +359,43 @@ static int mark_referrers(struct marking *m, const struct kind *k, const char *k
 	return r < 0 ? r : 0;
 }
 
+/* The field by which accounts refer to a resource of kind K; NULL: it is there for all of them. */
+static const struct field *field_to(const struct kind *k)
+{
+	FIELD_FOREACH(f, &kind_account) {
+		if (f->type == FIELD_REF && f->ref == k)
+			return f;
+	}
+	return NULL;
+}
+
+/* Accounts that refer to the changed resource. Are they many, going through all costs less. */
+static int mark_holders(struct marking *m, const struct kind *k, const char *key, uint32_t bit,
+			struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "mark");
+	cleanup_(mem_freep) struct cursor *c = NULL;
+	const struct field *f = field_to(k);
+	struct account *a;
+	int64_t all = 0;
+	int64_t n = 0;
+	int r = 0;
+
+	if (f)
+		r = store_count(m->s, &kind_account, f, key, &n, err);
+	if (r >= 0 && n > FEW)
+		r = store_count(m->s, &kind_account, NULL, NULL, &all, err);
+	if (!f || (n > FEW && n > all / 4)) {
+		m->d->everywhere |= bit;
+		return r;
+	}
+	if (r >= 0)
+		r = cursor_open(tmp, m->s, &kind_account, f, key, &c, err);
+	while (r >= 0 && (r = cursor_next(tmp, c, &a, err)) > 0)
+		dirty_mark(m->d, mem_fmt(tmp, "a/%s", a->username), bit);
+	return r < 0 ? r : 0;
+}
+
 static int mark_renderer(struct marking *m, const struct change_row *row, const struct kind *k,
 			 size_t i, struct err *err)
 {
@@ -365,8 +406,8 @@ static int mark_renderer(struct marking *m, const struct change_row *row, const 
 	case SCOPE_SERVER: dirty_mark(m->d, "s", bit); return 0;
 	case SCOPE_ACCOUNT:
 		if (k->level == SCOPE_SERVER)
-			m->d->everywhere |= bit;
-		else if (row->account)
+			return mark_holders(m, k, row->key, bit, err);
+		if (row->account)
 			dirty_mark(m->d, mem_fmt(tmp, "a/%s", row->account), bit);
 		return 0;
 	case SCOPE_DOMAIN: break;

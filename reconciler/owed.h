@@ -3,7 +3,7 @@
  * when they were told. After a crash in between the files are as wanted and
  * only these rows know that a daemon runs something older.
  *
- * A row is "reload SERVICE" or "zone NAME". In a map of them a key whose value
+ * A row is "reload SERVICE", "zone NAME" or "logins FILE". In a map of them a key whose value
  * is NULL is settled.
  */
 #ifndef RECONCILER_OWED_H
@@ -14,6 +14,7 @@
 
 #define OWED_RELOAD "reload "
 #define OWED_ZONE   "zone "
+#define OWED_LOGINS "logins " /* Dovecot is to be asked whether it has them */
 
 /* Adds what is owed to RET, with keys on its context. */
 int owed_load(struct sql *db, struct strmap *ret, struct err *err) must_check;

@@ -8,6 +8,7 @@
 #include "reconciler/archive.h"
 #include "reconciler/check.h"
 #include "reconciler/load.h"
+#include "reconciler/trash_note.h"
 
 enum {
 	GUARD_KIND_MIN = 10,
@@ -82,6 +83,7 @@ static void read_settings(struct plan *p, const struct view *v)
 {
 	p->uid_min = int_setting(v, "uid_min");
 	p->uid_max = int_setting(v, "uid_max");
+	p->flap_limit = int_setting(v, "flap_limit");
 	p->report_drift = view_setting_is(v, "drift_policy", "report");
 	p->e->at.rndc_port = (uint16_t)int_setting(v, "rndc_port");
 }
@@ -235,9 +237,29 @@ static int one_scope(struct walk *w, const void *ctx, const char *scope, const s
 	return r;
 }
 
+/* How much the plan knew, to see whether a scope added anything that points into its memory. */
+struct mark {
+	size_t found, visited;
+};
+
+static struct mark mark_now(const struct plan *p)
+{
+	return (struct mark){ .found = p->n + p->n_findings, .visited = p->n_visited };
+}
+
+/* Frees what was loaded of a scope in which nothing was found, and in which no condition may end. */
+static void drop_quiet(struct walk *w, void *ctx, const char *scope, struct mark before)
+{
+	if (w->p->n + w->p->n_findings != before.found || strmap_find(&w->troubled, scope))
+		return;
+	w->p->n_visited = before.visited;
+	(void)talloc_free(ctx);
+}
+
 static int walk_scope(struct walk *w, const char *scope, uint32_t mask, struct err *err)
 {
 	void *ctx = mem_ctx(w->keep, "scope");
+	struct mark before = mark_now(w->p);
 	struct rows rows = { .head = NULL };
 	struct ptrs list;
 	struct view v;
@@ -248,6 +270,8 @@ static int walk_scope(struct walk *w, const char *scope, uint32_t mask, struct e
 		r = rows_take(&rows, ctx, scope, &list, err);
 	if (r >= 0)
 		r = one_scope(w, ctx, mem_str(ctx, scope), any ? &v : NULL, mask, &list, err);
+	if (r >= 0)
+		drop_quiet(w, ctx, scope, before);
 	return r;
 }
 
@@ -280,8 +304,7 @@ static int walk_all(struct walk *w, uint32_t mask, struct err *err)
 		r = load_all_begin(w->l, mask, err);
 	while (r >= 0) {
 		void *ctx = mem_ctx(w->keep, "scope");
-		size_t before = w->p->n + w->p->n_findings;
-		size_t visited = w->p->n_visited;
+		struct mark before = mark_now(w->p);
 		struct ptrs list;
 
 		r = load_all_next(ctx, w->l, &scope, &v, err);
@@ -294,11 +317,8 @@ static int walk_all(struct walk *w, uint32_t mask, struct err *err)
 			r = rows_take(&rows, ctx, scope, &list, err);
 		if (r >= 0)
 			r = one_scope(w, ctx, scope, &v, mask, &list, err);
-		if (r >= 0 && w->p->n + w->p->n_findings == before &&
-		    !strmap_find(&w->troubled, scope)) {
-			w->p->n_visited = visited; /* nothing points into it */
-			(void)talloc_free(ctx);
-		}
+		if (r >= 0)
+			drop_quiet(w, ctx, scope, before);
 	}
 	return r < 0 ? r : orphans(w, &rows, NULL, mask, err);
 }
@@ -354,6 +374,48 @@ static int visit_condition(const struct condition *c, void *arg, struct err *err
 	return 0;
 }
 
+/* Whose places lie in a home that is made again. */
+static int mark_remade(struct walk *w, struct dirty *d, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < w->p->remade.n && r >= 0; i++) {
+		cleanup_(sql_done) struct stmt *st = NULL;
+		const char *home = w->p->remade.v[i];
+		char *from = mem_fmt(w->keep, "%s/", home);
+		char *to = mem_fmt(w->keep, "%s0", home); /* '0' follows '/' */
+
+		r = sql_get(w->e->db, "SELECT DISTINCT scope FROM artifact WHERE path>? AND path<?",
+			    &st, err);
+		if (r < 0)
+			break;
+		sql_bind_text(st, 1, from);
+		sql_bind_text(st, 2, to);
+		while ((r = sql_step(st, err)) > 0) {
+			const char *scope = sql_text(st, 0);
+
+			if (scope[0] != 'a') /* that one is where it was found */
+				dirty_mark(d, scope, renderers_of_scope(scope));
+		}
+	}
+	return r;
+}
+
+/* The marked scopes of one level. Accounts come first: what lies in domains waits for their homes. */
+static int walk_marked(struct walk *w, const struct dirty *d, char level, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < d->scopes.n && r >= 0; i++) {
+		const char *scope = d->scopes.entries[i].key;
+		uint32_t mask = (uint32_t)(uintptr_t)d->scopes.entries[i].value & ~d->everywhere;
+
+		if (mask && scope[0] == level)
+			r = walk_scope(w, scope, mask, err);
+	}
+	return r;
+}
+
 static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *err)
 {
 	struct dirty d = { .ctx = w->keep, .scopes = STRMAP_ON(w->keep) };
@@ -366,11 +428,11 @@ static int walk_dirty(struct walk *w, const struct pass_opts *opts, struct err *
 	w->p->is_full = d.everywhere == UINT32_MAX;
 	if (r >= 0 && d.everywhere)
 		r = walk_all(w, d.everywhere, err);
-	for (size_t i = 0; i < d.scopes.n && r >= 0; i++) {
-		uint32_t mask = (uint32_t)(uintptr_t)d.scopes.entries[i].value & ~d.everywhere;
-
-		if (mask)
-			r = walk_scope(w, d.scopes.entries[i].key, mask, err);
+	/* accounts first: what lies in a home that is made again follows it */
+	for (const char *level = "ads"; *level && r >= 0; level++) {
+		r = walk_marked(w, &d, *level, err);
+		if (r >= 0 && *level == 'a')
+			r = mark_remade(w, &d, err);
 	}
 	if (r >= 0 && w->p->is_full)
 		r = condition_each(w->e->db, NULL, visit_condition, w->p, err);
@@ -441,6 +503,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->e = e;
 	p->now = engine_now();
 	p->is_whole = opts->whole;
+	p->is_released = opts->release;
 	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
@@ -567,6 +630,8 @@ int pass_run(struct engine *e, const struct pass_opts *opts, const char *approve
 		struct plan *p;
 		int r = execute_recover(e, err);
 
+		if (r >= 0 && again.full)
+			r = trash_note_rows(e, err);
 		if (r >= 0)
 			r = pass_plan(ctx, e, &again, &p, err);
 		if (r < 0)

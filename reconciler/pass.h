@@ -16,6 +16,7 @@ struct pass_opts {
 	bool full;
 	bool whole;      /* validators judge everything, not only what changed */
 	bool retry;      /* look at all that is not ready, not only at what is due */
+	bool release;    /* heals what is held for flapping, too */
 	bool skip_check; /* do not run validators (measuring only) */
 	/*
 	 * Called when all was read and nothing is judged yet; the caller's transaction may end here,

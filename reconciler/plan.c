@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "reconciler/flap.h"
 
 enum {
 	COPY_MAX = 1 << 20,
@@ -302,6 +303,7 @@ static int expand(struct plan *p, struct catalog *c, struct err *err)
 static int compare_one(struct plan *p, const char *scope, const char *part,
 		       const struct artifact *want, const struct owned *old, struct err *err)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): at least one of the two is given */
 	enum artifact_type type = want ? want->type : old->type;
 	const char *resource = want ? want->resource : old->resource;
 	size_t before = p->n;
@@ -309,13 +311,13 @@ static int compare_one(struct plan *p, const char *scope, const char *part,
 	int r;
 
 	r = providers[type].compare(p, want, old, &e);
-	if (r >= 0)
+	if (r >= 0) {
 		for (size_t i = before; i < p->n; i++) {
 			p->v[i].scope = scope;
 			p->v[i].renderer = part;
 		}
-	if (r >= 0)
-		return 0;
+		return flap_hold(p, scope, part, before, err);
+	}
 	if (e.code == ERR_CONFLICT)
 		plan_find(p, scope, part, resource, "Blocked", "Foreign", "%s", e.msg);
 	else if (e.code == ERR_CHECK)
@@ -325,7 +327,6 @@ static int compare_one(struct plan *p, const char *scope, const char *part,
 	else
 		plan_find(p, scope, part, resource, "Failed", "ObserveFailed", "%s", e.msg);
 	p->n = before;
-	(void)err;
 	return 0;
 }
 

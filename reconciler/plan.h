@@ -29,6 +29,7 @@ enum stage {
 	STAGE_IDENTITY,
 	STAGE_FOLDER,
 	STAGE_FILE,
+	STAGE_QUOTA,
 	STAGE_MAP,
 	STAGE_ZONE,
 	STAGE_RELOAD,
@@ -43,13 +44,14 @@ struct action {
 	const struct owned *old; /* manifest row, or NULL */
 	const char *scope, *renderer;
 	const char *reason; /* "new", "changed", "edited outside", … */
-	const char *before; /* FILE, BLOCK, MAPROW, LINK: content now; NULL: nothing there */
+	const char *before; /* FILE, BLOCK, MAPROW, LINK, QUOTA: content now; NULL: nothing there */
 	size_t before_len;
 	bool is_drift;      /* somebody else changed it */
+	int64_t heals;      /* of such drift, how often within the hour, with this one (flap.h) */
 	struct digest post; /* FILE: of the content to be */
 	struct stamp stamp; /* RECORD: as seen; else filled when carried out */
-	int64_t serial;
-	bool is_dropped; /* quarantined, or failed: not carried out */
+	int64_t serial;     /* as in struct owned */
+	bool is_dropped;    /* quarantined, or failed: not carried out */
 	bool is_done;
 	char *temp; /* FILE: where its content waits */
 };
@@ -59,6 +61,7 @@ struct finding {
 	const char *scope, *part, *resource;
 	const char *type, *reason, *message;
 	bool retry;
+	int64_t retry_at; /* not before; 0: soon, and then later and later */
 };
 
 struct visit {
@@ -89,10 +92,14 @@ struct plan {
 	struct strmap folders;          /* names in the administrator's include folders */
 	struct strmap once;             /* places that this plan makes once for a first resource */
 	struct strmap owed;             /* what daemons are still to be told (owed.h) */
+	struct ptrs remade;             /* homes that were removed by hand and are made again */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */
 	bool report_drift; /* drift_policy: report */
 	int64_t uid_min, uid_max;
+	struct strmap heals; /* flap.h */
+	int64_t flap_limit;
+	bool is_released; /* nothing is held for flapping */
 };
 
 /* Compares one renderer's catalog (sorted) with its manifest rows (sorted alike) in SCOPE. */

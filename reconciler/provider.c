@@ -11,7 +11,7 @@
 
 #include "base/fs.h"
 #include "reconciler/block.h"
-#include "reconciler/plan.h"
+#include "reconciler/provider.h"
 
 enum {
 	FILE_MAX = 64 << 20
@@ -88,7 +88,9 @@ static int64_t first_serial(int64_t now)
 
 	if (!gmtime_r(&t, &tm))
 		return 1;
-	return ((int64_t)(tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday) * 100 +
+	return ((int64_t)(tm.tm_year + 1900) * 10000 + (int64_t)(tm.tm_mon + 1) * 100 +
+		tm.tm_mday) *
+		       100 +
 	       1;
 }
 
@@ -248,8 +250,7 @@ static int in_trash(struct plan *p, const struct artifact *want, const char **re
 	return r < 0 ? r : 0;
 }
 
-/* Whether WANT is what was applied last, so that a difference is nobody's wish. */
-static bool is_unasked(const struct artifact *want, const struct owned *old)
+bool provider_is_unasked(const struct artifact *want, const struct owned *old)
 {
 	if (!old)
 		return false;
@@ -257,11 +258,10 @@ static bool is_unasked(const struct artifact *want, const struct owned *old)
 					   : digest_eq(&old->digest, &want->digest);
 }
 
-/* ERR_CHECK when drift is only to be told; 0 when it is to be healed. */
-static int reported(const struct plan *p, const struct artifact *want, const struct owned *old,
-		    const char *what, struct err *err)
+int provider_reported(const struct plan *p, const struct artifact *want, const struct owned *old,
+		      const char *what, struct err *err)
 {
-	if (!p->report_drift || !want || !is_unasked(want, old))
+	if (!p->report_drift || !want || !provider_is_unasked(want, old))
 		return 0;
 	return err_set(err, ERR_CHECK,
 		       "%s %s %s; nobody asked for that, and drift_policy is report",
@@ -279,6 +279,40 @@ static bool made_for_another(struct plan *p, const struct artifact *want)
 		return true;
 	*slot = p;
 	return owned_get(p->tmp, p->e->db, want->type, want->path, &o, &ignored) >= 0;
+}
+
+/* It went with the home above it, which this plan makes again. */
+static bool went_with_home(const struct plan *p, const char *path)
+{
+	for (size_t i = 0; i < p->remade.n; i++) {
+		const char *home = p->remade.v[i];
+		size_t len = strlen(home);
+
+		if (strncmp(path, home, len) == 0 && path[len] == '/')
+			return true;
+	}
+	return false;
+}
+
+/* Nothing stands there, and no link of the tenant's leads elsewhere on the way. */
+static bool is_nothing_there(struct plan *p, const char *path)
+{
+	cleanup_(fd_close) int dir = -1;
+	const char *name;
+	struct stat st;
+
+	if (fstatat(p->e->root, path + 1, &st, AT_SYMLINK_NOFOLLOW) >= 0 || errno != ENOENT)
+		return false;
+	dir = fs_open_parent(p->e->root, path, FS_NOLINKS, &name, NULL);
+	return dir >= 0 ? fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT
+			: dir == -ERR_NOTFOUND;
+}
+
+/* One that was made once and is gone is the tenant's business, but with its home, or when it is needed. */
+static bool is_made_again(struct plan *p, const struct artifact *want)
+{
+	return went_with_home(p, want->path) ||
+	       ((want->flags & ARTIFACT_NEEDED) && is_nothing_there(p, want->path));
 }
 
 static int compare_once(struct plan *p, const struct artifact *want, const struct owned *old,
@@ -340,6 +374,7 @@ static int file_gone(struct plan *p, const struct owned *old, struct err *err)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): cases in their order, none within another */
 static int compare_file(struct plan *p, const struct artifact *want, const struct owned *old,
 			struct err *err)
 {
@@ -352,8 +387,11 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 
 	if (!want)
 		return file_gone(p, old, err);
-	if (old && (want->flags & ARTIFACT_ONCE))
+	if (old && (want->flags & ARTIFACT_ONCE)) {
+		if (is_made_again(p, want))
+			put_file(p, ACTION_CREATE, want, old, &seen, "missing");
 		return 0; /* what became of it since is the tenant's business */
+	}
 	if (owned_same(want, old) && bookkeeping_same(want, old) && is_untouched(p, old))
 		return 0;
 	r = look(p, want->path, want->flags, &seen, err);
@@ -362,7 +400,7 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	if (want->flags & ARTIFACT_ONCE)
 		return compare_once(p, want, old, &seen);
 	if (!seen.exists) {
-		r = reported(p, want, old, "is missing", err);
+		r = provider_reported(p, want, old, "is missing", err);
 		if (r < 0)
 			return r;
 		put_file(p, ACTION_CREATE, want, old, &seen, old ? "missing" : "new");
@@ -394,7 +432,8 @@ static int compare_file(struct plan *p, const struct artifact *want, const struc
 	if (old)
 		live = content_digest(seen.data, seen.len, has_serial, (size_t)old->serial_at);
 	is_drift = !old || !digest_eq(&live, &old->digest);
-	r = reported(p, want, old, is_drift ? "was edited" : "has another owner or mode", err);
+	r = provider_reported(p, want, old, is_drift ? "was edited" : "has another owner or mode",
+			      err);
 	if (r < 0)
 		return r;
 	put_file(p, ACTION_UPDATE, want, old, &seen,
@@ -431,11 +470,14 @@ static int dir_missing(struct plan *p, const struct artifact *want, const struct
 
 	if (r < 0)
 		return r;
+	if (old && !trashed && (want->flags & (ARTIFACT_DATA | ARTIFACT_ONCE)) == ARTIFACT_DATA)
+		ptrs_add(p->ctx, &p->remade, mem_str(p->ctx, want->path));
 	plan_add(p, ACTION_CREATE, STAGE_FOLDER, want, old,
 		 trashed ? "from the trash"
 		 : old   ? "missing"
 			 : "new")
 		->art.source = trashed;
+	p->v[p->n - 1].is_drift = provider_is_unasked(want, old);
 	return 0;
 }
 
@@ -447,14 +489,15 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 
 	if (!want)
 		return dir_gone(p, old, err);
-	if ((want->flags & ARTIFACT_ONCE) && (old || made_for_another(p, want)))
+	if ((want->flags & ARTIFACT_ONCE) &&
+	    (old ? !is_made_again(p, want) : made_for_another(p, want)))
 		return 0;
 	if (row_same(want, old) && dir_is_untouched(p, want, old))
 		return 0;
 	r = fs_stat(p->e->root, want->path, &st, err);
 	if (r == -ERR_NOTFOUND || (r < 0 && err->sys == ENOTDIR)) {
 		err_clear(err);
-		r = reported(p, want, old, "is missing", err);
+		r = provider_reported(p, want, old, "is missing", err);
 		return r < 0 ? r : dir_missing(p, want, old, err);
 	}
 	if (r < 0)
@@ -475,11 +518,11 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("folder", want->path, err);
-	r = reported(p, want, old, "has another owner or mode", err);
+	r = provider_reported(p, want, old, "has another owner or mode", err);
 	if (r < 0)
 		return r;
 	plan_add(p, ACTION_UPDATE, STAGE_FOLDER, want, old, "owner or mode")->is_drift =
-		is_unasked(want, old);
+		provider_is_unasked(want, old);
 	return 0;
 }
 
@@ -499,6 +542,8 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 		if (!want)
 			(void)plan_add(p, ACTION_FORGET, STAGE_WITHDRAW, NULL, old,
 				       "no longer ours");
+		else if (is_made_again(p, want))
+			(void)plan_add(p, ACTION_CREATE, STAGE_FILE, want, old, "missing");
 		return 0;
 	}
 	if (want && row_same(want, old) && is_untouched(p, old))
@@ -506,11 +551,12 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	r = fs_readlink(p->tmp, p->e->root, path, &target, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
-		r = reported(p, want, old, "is missing", err);
+		r = provider_reported(p, want, old, "is missing", err);
 		if (r < 0)
 			return r;
 		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
 			       want ? (old ? "missing" : "new") : "gone already");
+		p->v[p->n - 1].is_drift = want && provider_is_unasked(want, old);
 		return 0;
 	}
 	if (r >= 0 && want && once) {
@@ -528,7 +574,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	}
 	if (!old && !is_ours(p, want))
 		return foreign("link", path, err);
-	r = reported(p, want, old, "leads elsewhere", err);
+	r = provider_reported(p, want, old, "leads elsewhere", err);
 	if (r < 0)
 		return r;
 	a = plan_add(p, want ? ACTION_UPDATE : ACTION_DELETE, STAGE_FILE, want, old,
@@ -669,17 +715,17 @@ static int compare_user(struct plan *p, const struct artifact *want, const struc
 				->serial = id.uid;
 		return 0;
 	}
-	r = reported(p, want, old, exists ? "was edited" : "is missing", err);
+	r = provider_reported(p, want, old, exists ? "was edited" : "is missing", err);
 	if (r >= 0)
 		r = identity_put(p->identities, &id,
 				 err); /* in memory: what follows can name the user */
 	if (r < 0)
 		return r;
 	a = plan_add(p, exists ? ACTION_UPDATE : ACTION_CREATE, STAGE_IDENTITY, want, old,
-		     exists ? (is_unasked(want, old) ? "edited outside" : "changed")
+		     exists ? (provider_is_unasked(want, old) ? "edited outside" : "changed")
 		     : old  ? "missing"
 			    : "new");
-	a->is_drift = is_unasked(want, old);
+	a->is_drift = provider_is_unasked(want, old);
 	a->serial = id.uid;
 	return 0;
 }
@@ -737,7 +783,7 @@ static int compare_row(struct plan *p, const struct artifact *want, const struct
 		(void)plan_add(p, ACTION_FORGET, STAGE_MAP, NULL, old, "gone already");
 		return 0;
 	}
-	r = reported(p, want, old, value ? "was edited" : "is missing", err);
+	r = provider_reported(p, want, old, value ? "was edited" : "is missing", err);
 	if (r < 0)
 		return r;
 	a = plan_add(p,
@@ -807,7 +853,7 @@ static int compare_block(struct plan *p, const struct artifact *want, const stru
 			(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");
 		return 0;
 	}
-	r = reported(p, want, old, "was edited", err);
+	r = provider_reported(p, want, old, "was edited", err);
 	if (r < 0)
 		return r;
 	a = plan_add(p, want ? (old ? ACTION_UPDATE : ACTION_CREATE) : ACTION_DELETE, STAGE_FILE,
@@ -825,5 +871,5 @@ const struct provider providers[] = {
 	[ARTIFACT_USER] = { compare_user },   [ARTIFACT_DIR] = { compare_dir },
 	[ARTIFACT_FILE] = { compare_file },   [ARTIFACT_LINK] = { compare_link },
 	[ARTIFACT_BLOCK] = { compare_block }, [ARTIFACT_MAPROW] = { compare_row },
-	[ARTIFACT_ZONE] = { compare_zone },
+	[ARTIFACT_ZONE] = { compare_zone },   [ARTIFACT_QUOTA] = { provider_quota },
 };

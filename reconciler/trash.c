@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "reconciler/trash_note.h"
 
 int trash_each(struct engine *e, const char *account, trash_fn *fn, void *arg, struct err *err)
 {
@@ -94,12 +95,16 @@ int64_t trash_purge(struct engine *e, const char *account, struct err *err)
 	int64_t n = 0;
 	int r = keep_days(e, &days, err);
 
+	if (r >= 0 && account)
+		r = trash_note_rows(e, err);
 	if (r >= 0)
 		r = trash_each(e, account, collect, &l, err);
 	for (size_t i = 0; i < l.n && r >= 0; i++) {
 		if (!account && l.v[i].time + days * 86400 > engine_now())
 			continue;
 		r = fs_remove_tree(e->root, l.v[i].path, 0, err);
+		if (r >= 0)
+			r = trash_note_drop(e, l.v[i].path, err);
 		if (r >= 0)
 			r = forget(e, l.v[i].name, err);
 		n++;
@@ -120,8 +125,10 @@ int trash_restore_state(struct engine *e, const char *account, struct revision *
 			struct problems *problems, struct err *err)
 {
 	int64_t gone = 0;
-	int r = trash_each(e, account, newest_rev, &gone, err);
+	int r = trash_note_rows(e, err);
 
+	if (r >= 0)
+		r = trash_each(e, account, newest_rev, &gone, err);
 	if (r >= 0 && !gone)
 		return err_set(
 			err, ERR_NOTFOUND,

@@ -9,4 +9,10 @@ const struct verbs verbs_real = {
 	.zone_del = rndc_zone_del,
 	.zone_reload = rndc_zone_reload,
 	.zone_serial = rndc_zone_serial,
+	.quota_get = quota_get,
+	.quota_set = quota_set,
+	.logins_open = logins_open,
+	.logins_close = logins_freep,
+	.logins_await = logins_await,
+	.logins_await_second = logins_await_second,
 };

@@ -1,6 +1,6 @@
 /*
  * The calls by which a pass leaves our own files: validators, daemons, the
- * name server. An engine has one table of them; engine_open() gives it the
+ * name server, the kernel's quotas. An engine has one table of them; engine_open() gives it the
  * real one. Scenarios put a table in its place whose daemons only remember, so
  * that the same plan is carried out by the same code with no daemon there.
  * Each member promises what the function it is named after promises.
@@ -9,6 +9,8 @@
 #define RECONCILER_VERBS_H
 
 #include "reconciler/checkns.h"
+#include "reconciler/logins.h"
+#include "reconciler/quota.h"
 #include "reconciler/rndc.h"
 #include "reconciler/service.h"
 
@@ -24,6 +26,15 @@ struct verbs {
 	int (*zone_del)(struct rndc *r, const char *zone, struct err *err);
 	int (*zone_reload)(struct rndc *r, const char *zone, struct err *err);
 	int (*zone_serial)(struct rndc *r, const char *zone, uint32_t *ret, struct err *err);
+	int (*quota_get)(const struct quota_at *at, uint32_t uid, struct quota *ret,
+			 struct err *err);
+	int (*quota_set)(const struct quota_at *at, uint32_t uid, uint64_t kib, struct err *err);
+	int (*logins_open)(const void *ctx, const struct logins_at *at, struct logins **ret,
+			   struct err *err);     /* logins_open */
+	void (*logins_close)(struct logins **d); /* logins_freep */
+	int (*logins_await)(struct logins *d, const char *user, const char *version,
+			    struct err *err);                      /* logins_await */
+	void (*logins_await_second)(const struct timespec *since); /* logins_await_second */
 };
 
 extern const struct verbs verbs_real;

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "reconciler/enginedb.h"
+#include "reconciler/flap.h"
 
 #define WATCH_EVENTS                                                                        \
 	(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | \
@@ -170,7 +171,8 @@ static bool is_ours(struct watch *w, const char *path, struct stmt *row)
 	case ARTIFACT_LINK:
 	case ARTIFACT_MAPROW:
 	case ARTIFACT_ZONE:
-	case ARTIFACT_COPYDIR: break;
+	case ARTIFACT_COPYDIR:
+	case ARTIFACT_QUOTA: break;
 	}
 	return false;
 }
@@ -409,7 +411,16 @@ static int touched_place(struct watch *w, const char *path, struct news *n, stru
 		return r;
 	sql_bind_text(st, 1, path);
 	while ((r = sql_step(st, err)) > 0) {
-		if (!is_ours(w, path, st))
+		bool held = false;
+
+		if (is_ours(w, path, st))
+			continue;
+		/* what writes a held file for ever must not keep us busy either */
+		r = flap_is_held(w->e->db, (enum artifact_type)sql_int(st, 0), path, engine_now(),
+				 &held, err);
+		if (r < 0)
+			break;
+		if (!held)
 			mark(n, sql_text(st, 1));
 	}
 	return r;

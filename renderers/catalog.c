@@ -8,7 +8,7 @@
 static const char *const type_names[] = {
 	[ARTIFACT_USER] = "user", [ARTIFACT_DIR] = "folder",     [ARTIFACT_FILE] = "file",
 	[ARTIFACT_LINK] = "link", [ARTIFACT_BLOCK] = "block",    [ARTIFACT_MAPROW] = "row",
-	[ARTIFACT_ZONE] = "zone", [ARTIFACT_COPYDIR] = "copies",
+	[ARTIFACT_ZONE] = "zone", [ARTIFACT_COPYDIR] = "copies", [ARTIFACT_QUOTA] = "quota",
 };
 
 const char *artifact_type_name(enum artifact_type t)

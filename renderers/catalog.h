@@ -27,11 +27,13 @@ enum artifact_type {
 	ARTIFACT_MAPROW, /* one row of a keyed map: path is "MAP:KEY", data the value */
 	ARTIFACT_ZONE,   /* a zone the name server serves: path is the zone, data its options */
 	ARTIFACT_COPYDIR, /* every *.conf of the administrator's folder `source` is copied into path */
+	ARTIFACT_QUOTA, /* what owner may take up where the folder path lies; data: "1024 MiB" */
 };
 
 enum artifact_flags {
 	ARTIFACT_ONCE =
-		1 << 0, /* made when absent, then the tenant's own: never changed or healed */
+		1 << 0, /* made when absent, then the tenant's own: never changed or healed, but
+			 * with its home when that has to be made again */
 	ARTIFACT_SECRET = 1 << 1, /* content is never shown or kept in history */
 	ARTIFACT_TENANT =
 		1 << 2, /* lies in a folder that a tenant can write: no links are followed */
@@ -41,6 +43,10 @@ enum artifact_flags {
 		1 << 5, /* FILE: SERIAL_LEN characters at serial_at take the zone's serial */
 	ARTIFACT_RELOAD =
 		1 << 6, /* MAPROW: the service remembers its answers until it is reloaded */
+	ARTIFACT_NEEDED =
+		1 << 7, /* DIR with ONCE: the site does not work without one, so it is made
+			 * again when nothing stands there */
+	ARTIFACT_LOGINS = 1 << 8, /* FILE: Dovecot's logins; it is asked whether it has them */
 };
 
 enum {

@@ -1,11 +1,12 @@
 /*
- * An account's system user, its home, and the logs of its sites.
+ * An account's system user, its home and disk limit, and the logs of its sites.
  *
  * The home is <user>:www-data 0750: the web server gets in, other tenants do
  * not, and no account has to be in the group www-data (its PHP would then get
  * into every home). What lies in the home is the tenant's own and is only made
  * when absent; only the home itself is kept as it is here.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "renderers/page.h"
@@ -33,23 +34,48 @@ static void put_user(struct catalog *out, const struct account *a, const char *r
 			 });
 }
 
-/* What the tenant may change as he likes: public_html, tmp, logs. */
+/* On all that the user owns where his home lies, the home or not. */
+static void put_quota(const struct view *v, struct catalog *out, const struct artifact *own,
+		      const char *home)
+{
+	const char *limit;
+
+	if (!v->package || v->package->disk_mb <= 0)
+		return;
+	limit = mem_fmt(v->ctx, "%" PRId64 " MiB", v->package->disk_mb);
+	catalog_add(out, &(struct artifact){
+				 .type = ARTIFACT_QUOTA,
+				 .path = home,
+				 .resource = own->resource,
+				 .owner = own->owner,
+				 .data = limit,
+				 .len = strlen(limit),
+			 });
+}
+
+/*
+ * What the tenant may change as he likes: public_html, tmp, logs. Without the first there is no site,
+ * without the second no session and no upload (php_fpm.c); logs only leads to what lies elsewhere.
+ */
 static void put_folders(const struct view *v, struct catalog *out, const struct artifact *own,
 			const char *home)
 {
 	static const struct {
 		const char *name;
 		mode_t mode;
+		unsigned flags;
 	} folders[] = {
-		{ "public_html", 0755 }, /* for the web server; the home keeps all others out */
-		{ "tmp", 0700 },
-		{ "logs", 0700 },
+		/* for the web server; the home keeps all others out */
+		{ "public_html", 0755, ARTIFACT_NEEDED },
+		{ "tmp", 0700, ARTIFACT_NEEDED },
+		{ "logs", 0700, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
 		struct artifact like = *own;
 
 		like.mode = folders[i].mode;
+		like.flags |= folders[i].flags;
 		place_dir(out, &like, mem_fmt(v->ctx, "%s/%s", home, folders[i].name));
 	}
 }
@@ -120,6 +146,7 @@ static int home_render(const struct view *v, struct catalog *out, struct err *er
 			  .group = "www-data",
 		  },
 		  home);
+	put_quota(v, out, &own, home);
 	put_folders(v, out, &own, home);
 	put_log(v, out, &own, home, "access");
 	put_log(v, out, &own, home, "error");
@@ -127,7 +154,7 @@ static int home_render(const struct view *v, struct catalog *out, struct err *er
 	return 0;
 }
 
-static const struct kind *const inputs[] = { &kind_account, &kind_setting, NULL };
+static const struct kind *const inputs[] = { &kind_account, &kind_package, &kind_setting, NULL };
 
 const struct renderer render_home = {
 	.name = "home",

@@ -4,6 +4,10 @@
  *
  * The maps are .lmdb files that the engine edits row by row; neither they nor
  * Dovecot's passwd files need a reload, so their artifacts have no service.
+ *
+ * Dovecot notices a new passwd file in its own time. So that it can be asked
+ * which one it answers from, the first row has a digest of all rows among its
+ * user's fields.
  */
 #ifndef RENDERERS_MAIL_H
 #define RENDERERS_MAIL_H
@@ -12,6 +16,8 @@
 #define MAIL_DOVECOT "/etc/dovecot/novacpx"
 #define MAIL_STORE   "/var/vmail"
 #define MAIL_USER    "vmail"
+
+#define LOGINS_VERSION "novacpx" /* name of that field */
 
 #define MAP_DOMAINS   MAIL_MAPS "/domains.lmdb"
 #define MAP_MAILBOXES MAIL_MAPS "/mailboxes.lmdb" /* every mailbox, suspended ones too */

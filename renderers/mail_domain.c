@@ -23,7 +23,8 @@
 #define ACCOUNT_SUSPENDED "550 5.2.1 Account suspended"
 
 enum {
-	VALUE_MAX = 60000 /* of a map */
+	VALUE_MAX = 60000, /* of a map */
+	VERSION_LEN = 16   /* enough to tell two states of a file from each other */
 };
 
 struct mail {
@@ -107,10 +108,12 @@ static int put_folders(const struct mail *m, struct err *err)
 	return r;
 }
 
+/* VERSION: of the whole file, in its first row; else NULL. */
 static void put_login(const struct mail *m, const struct mailbox *box, const char *home,
-		      struct colon *file)
+		      const char *version, struct colon *file)
 {
-	const char *extra[] = { "userdb_mail=maildir:~/Maildir", NULL, NULL };
+	const char *extra[] = { "userdb_mail=maildir:~/Maildir", NULL, NULL, NULL };
+	size_t n = 1;
 	struct passwd_row row = {
 		.user = box->address,
 		.hash = is_off(m, box) || !box->password ? NO_PASSWORD : box->password,
@@ -121,12 +124,36 @@ static void put_login(const struct mail *m, const struct mailbox *box, const cha
 	};
 
 	if (box->quota_mb > 0)
-		extra[1] = mem_fmt(m->v->ctx, "userdb_quota_rule=*:storage=%" PRId64 "M",
-				   box->quota_mb);
+		extra[n++] = mem_fmt(m->v->ctx, "userdb_quota_rule=*:storage=%" PRId64 "M",
+				     box->quota_mb);
+	if (version)
+		extra[n] = mem_fmt(m->v->ctx, "userdb_" LOGINS_VERSION "=%s", version);
 	colon_passwd(file, &row);
 }
 
-static int put_mailbox(const struct mail *m, const struct mailbox *box, struct colon *file,
+static int put_logins(const struct mail *m, const struct ptrs *homes, const char *version,
+		      struct buf *text, struct err *err)
+{
+	struct colon file;
+
+	colon_begin(&file, text, err);
+	colon_comment(&file, view_banner(m->v, m->resource));
+	for (size_t i = 0; i < m->boxes->n; i++)
+		put_login(m, m->boxes->v[i], homes->v[i], version && i == 0 ? version : NULL,
+			  &file);
+	return colon_end(&file);
+}
+
+static const char *version_of(const struct mail *m, struct buf *text)
+{
+	struct digest d = digest_of(buf_str(text), text->len);
+	char hex[DIGEST_HEX_LEN + 1];
+
+	digest_hex(&d, hex);
+	return mem_strn(m->v->ctx, hex, VERSION_LEN);
+}
+
+static int put_mailbox(const struct mail *m, const struct mailbox *box, struct ptrs *homes,
 		       struct err *err)
 {
 	const char *resource = mem_fmt(m->v->ctx, "mailbox/%s", box->address ? box->address : "");
@@ -135,7 +162,7 @@ static int put_mailbox(const struct mail *m, const struct mailbox *box, struct c
 
 	if (r < 0)
 		return r;
-	put_login(m, box, home, file);
+	ptrs_add(m->v->ctx, homes, home);
 	put_row(m, resource, MAP_MAILBOXES, box->address, "-");
 	if (is_off(m, box))
 		put_row(m, resource, MAP_REFUSED, box->address,
@@ -146,24 +173,25 @@ static int put_mailbox(const struct mail *m, const struct mailbox *box, struct c
 static int put_mailboxes(const struct mail *m, struct err *err)
 {
 	struct artifact like = {
-		.flags = ARTIFACT_SECRET,
+		.flags = ARTIFACT_SECRET | ARTIFACT_LOGINS,
 		.resource = m->resource,
 		.mode = 0640,
 		.owner = "root",
 		.group = "dovecot",
 	};
+	struct buf bare = BUF_ON(m->v->ctx);
 	struct buf text = BUF_ON(m->v->ctx);
-	struct colon file;
+	struct ptrs homes = { 0 };
 	int r = 0;
 
 	if (m->boxes->n == 0)
 		return 0;
-	colon_begin(&file, &text, err);
-	colon_comment(&file, view_banner(m->v, m->resource));
 	for (size_t i = 0; i < m->boxes->n && r >= 0; i++)
-		r = put_mailbox(m, m->boxes->v[i], &file, err);
+		r = put_mailbox(m, m->boxes->v[i], &homes, err);
 	if (r >= 0)
-		r = colon_end(&file);
+		r = put_logins(m, &homes, NULL, &bare, err);
+	if (r >= 0)
+		r = put_logins(m, &homes, version_of(m, &bare), &text, err);
 	if (r < 0)
 		return r;
 	/* Dovecot finds the folder by itself: the first two characters (%2Ld) */

@@ -303,7 +303,9 @@ static void put_folder(const struct site *s, struct catalog *out)
 	if (!s->root || s->shown != s->d || strcmp(s->root, s->home) == 0 ||
 	    strcmp(s->root, mem_fmt(ctx, "%s/public_html", s->home)) == 0)
 		return;
+	like.flags |= ARTIFACT_NEEDED;
 	place_dir(out, &like, s->root);
+	like.flags &= ~(unsigned)ARTIFACT_NEEDED;
 	like.mode = 0644;
 	place_file(out, &like, mem_fmt(ctx, "%s/index.html", s->root),
 		   page_make(ctx, s->d->name,

@@ -5,9 +5,8 @@
 #include "base/strmap.h"
 #include "model/settings.h"
 
-extern const struct renderer render_home, render_php_fpm, render_cron, render_nginx_site,
-	render_zone, render_mail_domain, render_nginx_server, render_bind_server,
-	render_mail_server;
+extern const struct renderer render_php_fpm, render_cron, render_nginx_site, render_zone,
+	render_mail_domain, render_nginx_server, render_bind_server, render_mail_server;
 
 const struct renderer *const renderers[] = {
 	&render_home,         &render_php_fpm,     &render_cron,
@@ -50,11 +49,12 @@ const void *view_one(const struct view *v, const struct kind *k)
 const char *view_setting(const struct view *v, const char *name)
 {
 	const char *value = strmap_find(v->settings, name);
-	const struct setting_row *row;
+	const struct setting_row *row = value && !v->asked ? NULL : setting_find(name);
 
+	if (v->asked && row)
+		*strmap_slot(v->asked, row->name) = v->asked;
 	if (value)
 		return value;
-	row = setting_find(name);
 	return row ? row->dflt : "";
 }
 

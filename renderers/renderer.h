@@ -23,6 +23,8 @@ struct view {
 	const struct domain *target;   /* what an alias leads to */
 	struct ptrs *res;              /* by kind_index(): resources of the scope, in key order */
 	const struct strmap *settings; /* name → value, where set */
+	struct strmap *
+		asked; /* takes the names of settings that were looked at; NULL: nobody wants them */
 };
 
 struct renderer {

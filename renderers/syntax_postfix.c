@@ -59,6 +59,8 @@ static bool word_ok(struct syntax *s, bool vars, const char *word)
 		return syntax_refuse(s, FORMAT, word, "is empty or holds a blank");
 	if (!vars && syntax_has(word, "{}"))
 		return syntax_refuse(s, FORMAT, word, "holds a brace");
+	if (strncmp(word, "-o", 2) == 0)
+		return syntax_refuse(s, FORMAT, word, "would be an option: postfix_option()");
 	return true;
 }
 
@@ -103,20 +105,6 @@ void postfix_option(struct postfix *p, const char *name, const char *value)
 void postfix_option_vars(struct postfix *p, const char *name, const char *value)
 {
 	option(p, true, name, value);
-}
-
-void postfix_row(struct postfix *p, const char *key, const char *value)
-{
-	/* `$` means nothing in a table; a quote at the start would quote the key */
-	if (!value_ok(&p->s, true, key) || !value_ok(&p->s, true, value))
-		return;
-	if (!*key || key[0] == '#' || syntax_has(key, " \""))
-		(void)syntax_refuse(&p->s, FORMAT, key,
-				    "is no key: empty, begins with #, or holds a blank or a quote");
-	else if (!*value)
-		(void)syntax_refuse(&p->s, FORMAT, key, "has no value");
-	else
-		buf_printf(p->s.out, "%s %s\n", key, value);
 }
 
 void postfix_comment(struct postfix *p, const char *text)

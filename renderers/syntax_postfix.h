@@ -1,8 +1,8 @@
 /*
- * Writer for Postfix: main.cf rows, master.cf services with -o options, and
- * the rows of lookup tables.
+ * Writer for Postfix: main.cf rows and master.cf services with -o options.
+ * Lookup tables are LMDB files (reconciler/map.h).
  *
- * None of them quotes. A line that begins with a blank continues the one
+ * Neither of them quotes. A line that begins with a blank continues the one
  * before, so newlines and blanks at either end of a value are refused. `$`
  * starts a parameter in main.cf and master.cf: refused but in the _vars forms,
  * which are for literals of ours. Options in master.cf that hold blanks are
@@ -29,8 +29,6 @@ void postfix_put_vars(struct postfix *p, const char *name, const char *value);
 	postfix_service_words((p), true, (const char *const[]){ __VA_ARGS__, NULL })
 void postfix_option(struct postfix *p, const char *name, const char *value);
 void postfix_option_vars(struct postfix *p, const char *name, const char *value);
-/* A row of a lookup table: the key up to the first blank, then the value. */
-void postfix_row(struct postfix *p, const char *key, const char *value);
 void postfix_comment(struct postfix *p, const char *text);
 void postfix_blank(struct postfix *p);
 int postfix_end(struct postfix *p) must_check;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -101,8 +102,7 @@ int history_ref_name(const char *branch, char ret[96], struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "history: branch \"%.64s\": allowed are 1 to 32 of a-z 0-9 -",
 			       branch);
-	memcpy(ret, "refs/heads/", 11);
-	memcpy(ret + 11, branch, len + 1);
+	(void)snprintf(ret, 96, "refs/heads/%s", branch);
 	return 0;
 }
 

@@ -327,8 +327,8 @@ int history_diff(struct history *h, const struct history_diff *diff, struct err 
 	struct tree_diff d = { .h = h, .fn = tell, .arg = &w, .path = BUF_ON(prefix) };
 	struct tree_entry a;
 	struct tree_entry b;
-	bool has_a;
-	bool has_b;
+	bool has_a = false;
+	bool has_b = false;
 	int r = diff->prefix ? history_path_check(diff->prefix, err) : 0;
 
 	if (r == 0)

@@ -304,7 +304,7 @@ static int apply_level(struct level *l, const git_oid *old, size_t n, git_oid *r
 		return r;
 	if (is_changed(l))
 		return write_level(l, ret, ret_empty, err);
-	*ret_empty = l->old.n == 0;
+	*ret_empty = !old || l->old.n == 0;
 	if (!*ret_empty)
 		*ret = *old;
 	return 0;

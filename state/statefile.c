@@ -128,6 +128,24 @@ static void add_placed(const struct statefile *sf, const struct statefile_item *
 		doc_problem_hint(item->doc, "it belongs to another %s now", f->ref->name);
 }
 
+/* A rule that two resources of the files break together is told at the first; here is the second. */
+static void hint_other(const struct statefile *sf, const struct statefile_item *item, int where,
+		       const char *field)
+{
+	const struct statefile_item *other;
+	struct spot spot;
+	bool on_key;
+
+	if (where < 0 || (size_t)where >= sf->n_items)
+		return;
+	other = &sf->items[where];
+	spot = place_of(other, field);
+	on_key = spot.on_key && spot.node->key_line;
+	doc_problem_hint(item->doc, "the other one is %s:%d:%d", other->doc->file,
+			 on_key ? spot.node->key_line : spot.node->line,
+			 on_key ? spot.node->key_col : spot.node->col);
+}
+
 void statefile_add_problems(struct statefile *sf, const struct changeset *cs,
 			    const struct problems *problems)
 {
@@ -140,6 +158,8 @@ void statefile_add_problems(struct statefile *sf, const struct changeset *cs,
 			continue;
 		}
 		add_placed(sf, &sf->items[where], p);
+		if (p->has_other && p->other < cs->n)
+			hint_other(sf, &sf->items[where], cs->v[p->other].where, p->field);
 	}
 	for (size_t i = 0; i < sf->n_docs; i++)
 		statefile_mask(sf->docs[i].doc);

@@ -227,6 +227,38 @@ static void row_limit(struct bench *b, int n, const char *what, double value, co
 		   unit, "", "", bar, aim, holds(value, bar, aim));
 }
 
+/* 64 writes, by themselves or together, and the bare INSERTs of their rows. */
+static void measure_writes(struct bench *b, int n, bool batched, struct series *ret,
+			   struct series *ret_floor)
+{
+	const char *count = mem_fmt(b->ctx, "%d", n);
+	const char *db = mem_fmt(b->ctx, "%s/write%d.db", b->folder, batched);
+	const char *floor = mem_fmt(b->ctx, "%s.floor", db);
+
+	(void)RUN(b, "write-make", db, count);
+	run_tool(b, (const char *const[]){ "cp", db, floor, NULL }, true);
+	*ret = series_of(RUN(b, batched ? "write-batch" : "write-one", db, count, "31"), "write");
+	*ret_floor = series_of(
+		RUN(b, batched ? "write-floor-batch" : "write-floor-one", db, floor, "31"),
+		"write");
+	row(b, n, batched ? "64 writes in one commit" : "64 writes, a commit each", ret, ret_floor,
+	    batched ? 6 : 3, batched ? 3 : 1.5);
+}
+
+/* What 64 clients at once wait for: at most twice as long as 64 bare commits take. */
+static void measure_commits(struct bench *b, int n)
+{
+	struct series one;
+	struct series many;
+	struct series bare;
+	struct series bare_batch;
+
+	measure_writes(b, n, false, &one, &bare);
+	measure_writes(b, n, true, &many, &bare_batch);
+	row_limit(b, n, "  CPU of one of them", many.cpu * 1000 / 64, "us", 200, 100);
+	row_limit(b, n, "  wall to 64 bare commits", many.wall / bare.wall, "x", 2, 1);
+}
+
 static void measure(struct bench *b, int n)
 {
 	const char *count = mem_fmt(b->ctx, "%d", n);
@@ -282,6 +314,7 @@ static void measure(struct bench *b, int n)
 	is = series_of(out, "rollback");
 	base = (struct series){ .cpu = b->edit_cpu };
 	row(b, n, "rollback of it (to one edit)", &is, &base, 1.5, 1.5);
+	measure_commits(b, n);
 	place_remove(b);
 }
 
@@ -296,6 +329,19 @@ static int live_command(char **argv, int n, int reps)
 		run_live_reload(argv[2], argv[3], reps);
 	else
 		return 2;
+	return 0;
+}
+
+static int write_command(char **argv, int n, int reps)
+{
+	bool batched = strstr(argv[1], "-batch") != NULL;
+
+	if (strcmp(argv[1], "write-make") == 0)
+		write_make(argv[2], n);
+	else if (strncmp(argv[1], "write-floor", 11) == 0)
+		floor_write(argv[2], argv[3], reps, batched);
+	else
+		run_write(argv[2], n, reps, batched);
 	return 0;
 }
 
@@ -320,6 +366,8 @@ static int command(char **argv, int argc)
 		run_plan(root, n, reps);
 	else if (strcmp(argv[1], "edit") == 0)
 		run_edit(root, n, reps);
+	else if (strncmp(argv[1], "write", 5) == 0)
+		return write_command(argv, n, reps);
 	else if (strncmp(argv[1], "live-", 5) == 0)
 		return live_command(argv, n, reps);
 	else if (strcmp(argv[1], "floor-first") == 0)

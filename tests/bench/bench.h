@@ -53,6 +53,11 @@ void floor_first(const char *from, const char *to);
 void floor_noop(const char *from, int reps);
 void floor_edit(const char *from, const char *to, int reps);
 
+/* Writes of the API, and the bare INSERTs of the same rows: PATH is a model.db. */
+void write_make(const char *path, int n);
+void run_write(const char *path, int n, int reps, bool batched);
+void floor_write(const char *from, const char *to, int reps, bool batched);
+
 /* Objects of a repository, and writing them again with nothing around it. */
 struct git_raw {
 	const void *ctx;

@@ -179,8 +179,9 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *text)
 /* What is wanted and what was made, without what only says how it came about. */
 static bool is_state(const char *table)
 {
-	static const char *const others[] = { "revision", "change", "audit",  "condition",
-					      "journal",  "trash",  "cursor", "sqlite_sequence" };
+	static const char *const others[] = { "revision",  "change",      "audit",
+					      "condition", "journal",     "trash",
+					      "cursor",    "idempotency", "sqlite_sequence" };
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		if (strcmp(others[i], table) == 0)
@@ -377,8 +378,8 @@ static void put_edit(const struct edit *e, const char *to, int i)
 	lite(sqlite3_step(st), e->model, "update");
 	lite(sqlite3_finalize(st), e->model, "update");
 	lite(sqlite3_exec(e->model,
-			  "INSERT INTO revision SELECT max(rev)+1, time, actor, source, message, "
-			  "changes, NULL, changeset FROM revision",
+			  "INSERT INTO revision SELECT max(rev)+1, time, actor, actor_id, address, "
+			  "source, via, action, message, changes, changeset FROM revision",
 			  NULL, NULL, NULL),
 	     e->model, "revision");
 	lite(sqlite3_exec(e->model, "COMMIT", NULL, NULL, NULL), e->model, "commit");

@@ -1,4 +1,4 @@
-/* A machine as sorted lines: files, users, rows of maps, zones, daemons, conditions, trash. */
+/* A machine as sorted lines: files, users, rows of maps, zones, daemons, quotas, conditions, trash. */
 #include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "reconciler/enginedb.h"
 #include "reconciler/identity.h"
 #include "reconciler/map.h"
+#include "reconciler/quota.h"
 #include "reconciler/trash.h"
 #include "recording.h"
 
@@ -60,6 +61,16 @@ static bool is_skipped(const char *path)
 			return true;
 	}
 	return strstr(path, ".lmdb-lock") != NULL;
+}
+
+/* The note of something in the trash; one without it is shown. */
+static bool is_note(const struct list *l, const char *path)
+{
+	size_t len = strlen(path);
+
+	return strstr(path, "/.novacpx-trash/") && len > 8 &&
+	       strcmp(path + len - 8, ".novacpx") == 0 &&
+	       fs_exists(l->e->root, mem_strn(l->ctx, path, len - 8));
 }
 
 static const char *owner_name(struct list *l, uint32_t id)
@@ -164,7 +175,8 @@ static void list_entry(struct list *l, const char *path)
 	char *target;
 	struct stat st;
 
-	if (is_skipped(path) || is_left_over(l, path) || fs_stat(l->e->root, path, &st, &err) < 0)
+	if (is_skipped(path) || is_left_over(l, path) || is_note(l, path) ||
+	    fs_stat(l->e->root, path, &st, &err) < 0)
 		return;
 	owner = mem_fmt(l->ctx, "%04o %s:%s", (unsigned)(st.st_mode & 07777),
 			owner_name(l, st.st_uid), group_name(l, st.st_gid));
@@ -278,6 +290,21 @@ static void list_daemons(struct list *l)
 	}
 }
 
+/* By number, which is shown as a name where somebody has it: a limit must not outlive its user. */
+static void list_quotas(struct list *l)
+{
+	struct ptrs uids = folder_list(l->ctx, l->e->root, RECORDING "/quota");
+
+	for (size_t i = 0; i < uids.n; i++) {
+		const char *uid = uids.v[i];
+
+		if (strcmp(uid, "off") != 0)
+			add_line(l, "quota   %s %s",
+				 owner_name(l, (uint32_t)strtoul(uid, NULL, 10)),
+				 quota_text(l->ctx, recording_quota(l->e->root, uid)));
+	}
+}
+
 static int add_condition(const struct condition *c, void *arg, struct err *err)
 {
 	struct list *l = arg;
@@ -295,8 +322,10 @@ static int add_trash(const struct trash_entry *t, void *arg, struct err *err)
 	struct list *l = arg;
 
 	(void)err;
-	add_line(l, "trash   %s %s uid %" PRId64 "%s", t->account, t->origin, t->uid,
-		 fs_exists(l->e->root, t->path) ? "" : " GONE");
+	add_line(l, "trash   %s %s uid %" PRId64 "%s%s", t->account, t->origin, t->uid,
+		 fs_exists(l->e->root, t->path) ? "" : " GONE",
+		 fs_exists(l->e->root, mem_fmt(l->ctx, "%s.novacpx", t->path)) ? ""
+									       : " WITHOUT NOTE");
 	return 0;
 }
 
@@ -337,6 +366,7 @@ void machine_list(struct engine *e, enum listing how, struct buf *out)
 	list_folder(&l, "/");
 	list_zones(&l);
 	list_daemons(&l);
+	list_quotas(&l);
 	if (condition_each(e->db, NULL, add_condition, &l, &err) < 0)
 		broken("%s", err.msg);
 	if (how != LIST_WANTED && trash_each(e, NULL, add_trash, &l, &err) < 0)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+#include "recording.h"
 #include "state/textdiff.h"
 #include "steps.h"
 
@@ -118,20 +120,22 @@ static const char *account_text(struct game *g)
 {
 	static const char *const bodies[] = {
 		"{}",
+		"{package: small}",
+		"{package: large}",
 		"{status: suspended}",
 		"{php_version: \"8.3\"}",
-		"{shell: /bin/sh, email: x@else.example}",
+		"{shell: /bin/sh, email: x@else.example, package: null}",
 		"~",
 	};
-	unsigned what = pick(g, 10);
+	unsigned what = pick(g, 11);
 
-	if (what < 2)
+	if (what < 3)
 		return PICK(g, bodies);
 	return mem_fmt(g->ctx, "{%s}",
-		       what < 5   ? domain_text(g)
-		       : what < 7 ? mail_text(g)
-		       : what < 9 ? zone_text(g)
-				  : other_text(g));
+		       what < 6    ? domain_text(g)
+		       : what < 8  ? mail_text(g)
+		       : what < 10 ? zone_text(g)
+				   : other_text(g));
 }
 
 static const char *change_text(struct game *g)
@@ -147,6 +151,15 @@ static const char *change_text(struct game *g)
 					      "dns_server: none",
 					      "dns_server: bind9" };
 
+	static const char *const packages[] = {
+		"{small: {disk_mb: 10}, large: {disk_mb: 0}}",
+		"{small: {disk_mb: 20, php_version: \"8.3\"}}",
+		"{large: {disk_mb: 5000}}",
+		"{large: {disk_mb: 0}, small: {php_version: null}}",
+	};
+
+	if (pick(g, 15) == 0)
+		return mem_fmt(g->ctx, "novacpx: 1\npackages: %s\n", PICK(g, packages));
 	if (pick(g, 20) == 0)
 		return mem_fmt(g->ctx, "novacpx: 1\nsettings: {%s}\n", PICK(g, values));
 	if (pick(g, 3) == 0)
@@ -214,6 +227,16 @@ static void tell_steps(const struct game *g)
 		tell(g->told.v[i]);
 }
 
+static void begin(const char *start, const char *to)
+{
+	struct err err = ERR_INIT;
+	cleanup_(fd_close) int root = -1;
+
+	tree_copy(start, to);
+	root = fs_root_open(to, &err);
+	recording_quotas_on(root);
+}
+
 /* A machine that gets at once what the other got bit by bit. */
 static bool same_from_nothing(struct game *g, const char *start, struct buf *out)
 {
@@ -225,7 +248,7 @@ static bool same_from_nothing(struct game *g, const char *start, struct buf *out
 
 	machine_list(e, LIST_WANTED, &a);
 	(void)talloc_free(e);
-	tree_copy(start, fresh);
+	begin(start, fresh);
 	machine_take_model(g->root, fresh);
 	e = machine_open(g->ctx, fresh);
 	if (machine_pass(e, true, NULL, &err) < 0)
@@ -247,7 +270,7 @@ void random_play(const char *work, const char *start, uint64_t seed)
 	int i;
 
 	g.root = mem_fmt(ctx, "%s/seed-%" PRIu64, work, seed);
-	tree_copy(start, g.root);
+	begin(start, g.root);
 	for (i = 1; i <= RANDOM_STEPS && ok; i++)
 		ok = step(&g, i, &out);
 	if (!ok)

@@ -386,6 +386,99 @@ static int zone_serial(struct rndc *r, const char *zone, uint32_t *ret, struct e
 	return 0;
 }
 
+/* Quotas: a file "UID", the limit in KiB, in a folder that stands for quotas being on */
+
+static const char *quota_file(const void *ctx, uint32_t uid)
+{
+	return mem_fmt(ctx, "quota/%" PRIu32, uid);
+}
+
+void recording_quotas_on(int root)
+{
+	struct err err = ERR_INIT;
+
+	if (fs_mkdirs(root, RECORDING "/quota", 0755, &err) < 0)
+		broken("%s", err.msg);
+}
+
+uint64_t recording_quota(int root, const char *uid)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "quota");
+
+	return strtoull(known(ctx, root, mem_fmt(ctx, "quota/%s", uid)), NULL, 10);
+}
+
+static int read_quota(const struct quota_at *at, uint32_t uid, struct quota *ret, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "quota");
+	bool is_on = fs_exists(at->root, RECORDING "/quota") &&
+		     !fs_exists(at->root, RECORDING "/quota/off");
+
+	(void)err;
+	*ret = (struct quota){ .off = is_on ? NULL : "quotas are off" };
+	if (is_on)
+		ret->hard_kib = ret->soft_kib =
+			recording_quota(at->root, mem_fmt(ctx, "%" PRIu32, uid));
+	return 0;
+}
+
+static int set_quota(const struct quota_at *at, uint32_t uid, uint64_t kib, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "quota");
+
+	event(ctx, at->root, "quota",
+	      mem_fmt(ctx, "%" PRIu32 " %s on %s", uid, quota_text(ctx, kib), at->folder));
+	if (!fs_exists(at->root, at->folder) && kib)
+		return err_set(err, ERR_NOTFOUND, "%s is not there", at->folder);
+	if (kib == 0)
+		return fs_remove_tree(at->root, mem_fmt(ctx, RECORDING "/%s", quota_file(ctx, uid)),
+				      0, err);
+	know(ctx, at->root, quota_file(ctx, uid), mem_fmt(ctx, "%" PRIu64, kib));
+	return 0;
+}
+
+/* Dovecot: what it answers is what lies there, unless it is "stale" */
+
+static int logins_table_open(const void *ctx, const struct logins_at *at, struct logins **ret,
+			     struct err *err)
+{
+	struct names *n = mem_new(ctx, struct names);
+
+	n->ctx = n;
+	n->root = at->root;
+	if (is_state(ctx, at->root, "dovecot", "down"))
+		return err_set(err, ERR_ABSENT, "dovecot is not running");
+	*ret = (struct logins *)n;
+	return 0;
+}
+
+static void logins_table_close(struct logins **d)
+{
+	*d = NULL;
+}
+
+static int login_await(struct logins *d, const char *user, const char *version, struct err *err)
+{
+	struct names *n = (struct names *)d;
+	const char *domain = strchr(user, '@') + 1;
+	const char *path = mem_fmt(n->ctx, "/etc/dovecot/novacpx/%.2s/%s.passwd", domain, domain);
+	char *text;
+	size_t len;
+
+	event(n->ctx, n->root, "ask dovecot for", user);
+	if (is_state(n->ctx, n->root, "dovecot", "stale"))
+		return err_set(err, ERR_CHECK, "it answers from what was there before");
+	if (fs_read(n->ctx, n->root, path, FILE_MAX, 0, &text, &len, err) < 0 ||
+	    !strstr(text, mem_fmt(n->ctx, "=%s\n", version)))
+		return err_set(err, ERR_CHECK, "%s holds another version", path);
+	return 0;
+}
+
+static void second_await(const struct timespec *since)
+{
+	(void)since; /* it looks at the files each time */
+}
+
 const struct verbs verbs_recording = {
 	.validate = validate,
 	.reload = reload,
@@ -395,4 +488,10 @@ const struct verbs verbs_recording = {
 	.zone_del = zone_del,
 	.zone_reload = zone_reload,
 	.zone_serial = zone_serial,
+	.quota_get = read_quota,
+	.quota_set = set_quota,
+	.logins_open = logins_table_open,
+	.logins_close = logins_table_close,
+	.logins_await = login_await,
+	.logins_await_second = second_await,
 };

@@ -128,7 +128,7 @@ typedef int apply_fn(struct engine *e, void *arg, struct revision *rev, struct p
 struct work {
 	apply_fn *apply; /* or NULL */
 	void *arg;
-	bool full, force, dry;
+	bool full, force, dry, release;
 };
 
 static void show_problems(struct buf *out, const struct problems *problems, const struct err *err)
@@ -144,7 +144,7 @@ static void show_problems(struct buf *out, const struct problems *problems, cons
 static int work(struct engine *e, const struct work *w, struct buf *out, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "work");
-	struct pass_opts opts = { .full = w->full };
+	struct pass_opts opts = { .full = w->full, .release = w->release };
 	struct problems problems = { .ctx = ctx };
 	struct revision rev = { .time = engine_now(), .actor = "root", .source = "scenario" };
 	struct plan *p;
@@ -324,7 +324,9 @@ static int do_apply(struct run *r, struct err *err)
 
 static int do_pass(struct run *r, struct err *err)
 {
-	return machine_pass(r->e, has_word(r->st, "full"), r->out, err);
+	struct work w = { .full = has_word(r->st, "full"), .release = has_word(r->st, "force") };
+
+	return work(r->e, &w, r->out, err);
 }
 
 static int do_rollback(struct run *r, struct err *err)

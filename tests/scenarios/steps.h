@@ -5,13 +5,13 @@
  *   machine fresh|bare|NAME    what it starts from: Debian's packages alone; the same with a
  *                              converged server; that with the state of machines/NAME.yaml
  *   apply [prune] [force] <<   desired state (also: apply FILE of the folder machines)
- *   pass [full], rollback N, revert N, restore ACCOUNT, purge ACCOUNT
+ *   pass [full] [force], rollback N, revert N, restore ACCOUNT, purge ACCOUNT
  *   plan <<                    what would be done; nothing is
  *   write PATH << , append PATH << , delete PATH, mkdir PATH, chmod MODE PATH,
  *   chown UID:GID PATH, link PATH TARGET, adduser NAME UID, replace PATH FROM TO,
  *   row MAP KEY VALUE          (VALUE -: the row is taken out)
  *   sql <<                     on model.db, behind the checks' back
- *   service NAME down|refuse|up
+ *   service NAME down|refuse|stale|up
  *   later SECONDS
  *   show PATH [WORD]           the file's lines (with WORD in them) go into plan.txt
  *   unsettled                  what cannot be done stays to be done: a second pass is not empty

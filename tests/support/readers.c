@@ -1,16 +1,8 @@
 #include "tests/support/readers.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "renderers/syntax_block.h"
-#include "renderers/syntax_cron.h"
-#include "renderers/syntax_dovecot.h"
-#include "renderers/syntax_ini.h"
-#include "renderers/syntax_nginx.h"
-#include "renderers/syntax_passwd.h"
-#include "renderers/syntax_zone.h"
 
 static void add(const void *ctx, struct ptrs *list, const char *s)
 {
@@ -354,220 +346,116 @@ bool read_dovecot(const void *ctx, const char *text, struct ptrs *ret)
 	return *text == '\0';
 }
 
-static bool same(const struct ptrs *a, const struct ptrs *b)
+/*
+ * As readllines(): a line that begins with a blank continues the one before, also beyond lines that are
+ * empty or comments. NULL at the end.
+ */
+static const char *postfix_line(const void *ctx, const char **text)
 {
-	if (a->n != b->n)
+	struct buf whole = BUF_ON(ctx);
+
+	while (**text) {
+		size_t n = strcspn(*text, "\n");
+		size_t indent = strspn(*text, " \t");
+		bool says_something = indent < n && (*text)[indent] != '#';
+
+		if (says_something && indent == 0 && whole.len > 0)
+			break;
+		if (says_something)
+			buf_put(&whole, *text, n);
+		*text += n + ((*text)[n] == '\n');
+	}
+	return whole.len > 0 ? buf_str(&whole) : NULL;
+}
+
+/* As split_nameval(): blanks around both sides are no part of them. */
+static bool postfix_pair(const void *ctx, const char *p, struct ptrs *ret)
+{
+	const char *equals = strchr(p, '=');
+	size_t n;
+
+	if (!equals)
 		return false;
-	for (size_t i = 0; i < a->n; i++) {
-		if (strcmp(a->v[i], b->v[i]) != 0)
+	p += strspn(p, " \t");
+	for (n = (size_t)(equals - p); n > 0 && strchr(" \t", p[n - 1]);)
+		n--;
+	add_n(ctx, ret, p, n);
+	if (n == 0 || strcspn(p, " \t") < n)
+		return false; /* "missing attribute name", or "missing '=' after" it */
+	p = equals + 1 + strspn(equals + 1, " \t");
+	for (n = strlen(p); n > 0 && strchr(" \t", p[n - 1]);)
+		n--;
+	add_n(ctx, ret, p, n);
+	add(ctx, ret, READ_END);
+	return true;
+}
+
+bool read_main_cf(const void *ctx, const char *text, struct ptrs *ret)
+{
+	const char *line;
+
+	while ((line = postfix_line(ctx, &text))) {
+		if (strchr(" \t", *line) || !postfix_pair(ctx, line, ret))
 			return false;
 	}
 	return true;
 }
 
-static void expect(const void *ctx, struct ptrs *want, const char *const *words, size_t n,
-		   const char *mark)
+/* As mystrtokq() with braces: blanks between them do not end a word. NULL at the end. */
+static const char *master_word(const void *ctx, const char **p)
 {
-	for (size_t i = 0; i < n; i++)
-		add(ctx, want, words[i]);
-	add(ctx, want, mark);
-}
-
-/* CODE is what x_end() gave: a refusal must be of the value, whatever else was put. */
-static enum trip outcome(const void *ctx, int code, read_fn *read, const struct buf *text,
-			 const struct ptrs *want)
-{
-	struct ptrs got = { 0 };
-
-	if (code < 0)
-		return code == -ERR_INVALID ? TRIP_REFUSED : TRIP_BROKEN;
-	return read(ctx, buf_str(text), &got) && same(want, &got) ? TRIP_SAME : TRIP_BROKEN;
-}
-
-enum trip trip_nginx(const char *const *words, size_t n)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trip");
-	const char *list[17] = { NULL };
-	struct buf text = BUF_ON(ctx);
-	struct ptrs want = { 0 };
-	struct err err = ERR_INIT;
-	struct nginx c;
-
-	memcpy(list, words, MIN(n, 16) * sizeof(*list));
-	nginx_begin(&c, &text, &err);
-	nginx_comment(&c, words[0]);
-	nginx_open_words(&c, false, list);
-	nginx_put_words(&c, true, list);
-	nginx_close(&c);
-	nginx_put(&c, "after");
-	expect(ctx, &want, words, n, READ_OPEN);
-	expect(ctx, &want, words, n, READ_END);
-	expect(ctx, &want, NULL, 0, READ_CLOSE);
-	expect(ctx, &want, (const char *const[]){ "after" }, 1, READ_END);
-	return outcome(ctx, nginx_end(&c), read_nginx, &text, &want);
-}
-
-enum trip trip_block(const char *const *words, size_t n)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trip");
-	const char *list[17] = { NULL };
-	struct buf text = BUF_ON(ctx);
-	struct ptrs want = { 0 };
-	struct err err = ERR_INIT;
-	struct block b;
-
-	memcpy(list, words, MIN(n, 16) * sizeof(*list));
-	block_begin(&b, &text, &err);
-	block_comment(&b, words[0]);
-	block_open_words(&b, true, list);
-	block_put_words(&b, false, list);
-	block_close(&b);
-	block_put(&b, "after");
-	expect(ctx, &want, words, n, READ_OPEN);
-	expect(ctx, &want, words, n, READ_END);
-	add(ctx, &want, READ_CLOSE);
-	add(ctx, &want, READ_END);
-	expect(ctx, &want, (const char *const[]){ "after" }, 1, READ_END);
-	return outcome(ctx, block_end(&b), read_block, &text, &want);
-}
-
-enum trip trip_dovecot(const char *const *words, size_t n)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trip");
-	struct buf text = BUF_ON(ctx);
-	struct ptrs want = { 0 };
-	struct err err = ERR_INIT;
-	struct dovecot d;
-
-	dovecot_begin(&d, &text, &err);
-	dovecot_comment(&d, words[0]);
-	if (n > 1) {
-		dovecot_open(&d, "section", words[1]);
-		expect(ctx, &want, (const char *const[]){ "section", words[1] }, 2, READ_OPEN);
-	}
-	dovecot_put(&d, "key", words[0]);
-	expect(ctx, &want, (const char *const[]){ "key", words[0] }, 2, READ_END);
-	if (n > 1) {
-		dovecot_close(&d);
-		add(ctx, &want, READ_CLOSE);
-	}
-	return outcome(ctx, dovecot_end(&d), read_dovecot, &text, &want);
-}
-
-/* owner, type, rdata: a record must stay one record and hold no comment and no parenthesis. */
-enum trip trip_zone(const char *const *words, size_t n)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trip");
-	const char *rdata = n > 2 ? words[2] : words[0];
-	struct buf text = BUF_ON(ctx);
-	struct ptrs want = { 0 };
-	struct ptrs tokens = { 0 };
-	struct err err = ERR_INIT;
-	struct zonefile z;
-
-	zone_begin(&z, &text, &err, "example.com");
-	zone_record(&z, n > 1 ? words[0] : "@", 60, n > 1 ? words[1] : "TXT", rdata);
-	zone_record(&z, "after", 60, "A", "192.0.2.1");
-	expect(ctx, &want, (const char *const[]){ "$ORIGIN", "example.com." }, 2, READ_END);
-	expect(ctx, &want,
-	       (const char *const[]){ n > 1 ? words[0] : "@", "60", "IN",
-				      n > 1 ? words[1] : "TXT" },
-	       4, READ_END);
-	want.n--;
-	if (read_zone(ctx, mem_fmt(ctx, "%s\n", rdata), &tokens)) {
-		for (size_t i = 0; i + 1 < tokens.n; i++) {
-			if (*(const char *)tokens.v[i] != '\1') /* a mark cannot be expected */
-				ptrs_add(ctx, &want, tokens.v[i]);
-		}
-	}
-	add(ctx, &want, READ_END);
-	expect(ctx, &want, (const char *const[]){ "after", "60", "IN", "A", "192.0.2.1" }, 5,
-	       READ_END);
-	return outcome(ctx, zone_end(&z), read_zone, &text, &want);
-}
-
-/* value, pool name, subscript */
-enum trip trip_ini(const char *const *words, size_t n)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trip");
-	const char *pool = n > 1 ? words[1] : "www";
-	const char *at = n > 2 ? words[2] : "PATH";
-	struct buf text = BUF_ON(ctx);
-	struct ptrs want = { 0 };
-	struct err err = ERR_INIT;
-	struct ini i;
-
-	ini_begin(&i, &text, &err);
-	ini_comment(&i, words[0]);
-	ini_section(&i, pool);
-	ini_put(&i, "user", words[0]);
-	ini_put_at(&i, "env", at, words[0]);
-	ini_put_int(&i, "pm.max_children", 5);
-	add(ctx, &want, READ_OPEN);
-	expect(ctx, &want, &pool, 1, READ_END);
-	expect(ctx, &want, (const char *const[]){ "user", "", words[0] }, 3, READ_END);
-	expect(ctx, &want, (const char *const[]){ "env", at, words[0] }, 3, READ_END);
-	expect(ctx, &want, (const char *const[]){ "pm.max_children", "", "5" }, 3, READ_END);
-	return outcome(ctx, ini_end(&i), read_ini, &text, &want);
-}
-
-enum trip trip_colon(const char *const *words, size_t n)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trip");
-	const char *list[17] = { NULL };
-	struct buf text = BUF_ON(ctx);
-	struct ptrs want = { 0 };
-	struct ptrs got = { 0 };
-	struct err err = ERR_INIT;
-	struct colon w;
-
-	memcpy(list, words, MIN(n, 16) * sizeof(*list));
-	colon_begin(&w, &text, &err);
-	colon_comment(&w, words[0]);
-	colon_fields(&w, n > 1, list);
-	colon_row(&w, "after");
-	expect(ctx, &want, words, n, READ_END);
-	expect(ctx, &want, (const char *const[]){ "after" }, 1, READ_END);
-	if (colon_end(&w) < 0)
-		return err.code == ERR_INVALID ? TRIP_REFUSED : TRIP_BROKEN;
-	return read_colon(ctx, buf_str(&text), n, &got) && same(&want, &got) ? TRIP_SAME
-									     : TRIP_BROKEN;
-}
-
-/* command, schedule, user, value of a variable */
-enum trip trip_cron(const char *const *words, size_t n)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "trip");
-	const char *schedule = n > 1 ? words[1] : "0 5 * * *";
-	const char *user = n > 2 ? words[2] : "web1";
-	const char *value = n > 3 ? words[3] : "";
-	struct buf text = BUF_ON(ctx);
-	struct ptrs want = { 0 };
-	struct err err = ERR_INIT;
-	struct cron c;
-
-	cron_begin(&c, &text, &err);
-	cron_env(&c, "MAILTO", value);
-	cron_job(&c, schedule, user, words[0]);
-	cron_job(&c, "@daily", "root", "after");
-	expect(ctx, &want, (const char *const[]){ "MAILTO", value }, 2, READ_END);
-	expect(ctx, &want, (const char *const[]){ schedule, user, words[0] }, 3, READ_END);
-	expect(ctx, &want, (const char *const[]){ "@daily", "root", "after" }, 3, READ_END);
-	return outcome(ctx, cron_end(&c), read_cron, &text, &want);
-}
-
-int trip_fuzz(trip_fn *fn, const uint8_t *data, size_t size)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "fuzz");
-	const char *text = mem_dup(ctx, data, size); /* ends in NUL */
-	const char *words[16];
+	int level = 0;
 	size_t n = 0;
 
-	for (size_t at = 0; n < ARRAY_LEN(words) && at <= size; n++) {
-		words[n] = text + at;
-		at += strlen(text + at) + 1;
+	*p += strspn(*p, " \t");
+	for (; (*p)[n] && (level > 0 || !strchr(" \t", (*p)[n])); n++)
+		level += (*p)[n] == '{' ? 1 : (*p)[n] == '}' && level > 0 ? -1 : 0;
+	if (n == 0)
+		return NULL;
+	*p += n;
+	return mem_strn(ctx, *p - n, n);
+}
+
+/* The word behind "-o", which may be the rest of that word. */
+static bool master_option(const void *ctx, const char *word, struct ptrs *ret)
+{
+	size_t len = word ? strlen(word) : 0;
+
+	if (len == 0)
+		return false;
+	if (*word != '{')
+		return postfix_pair(ctx, word, ret);
+	return word[len - 1] == '}' && postfix_pair(ctx, mem_strn(ctx, word + 1, len - 2), ret);
+}
+
+static bool master_service(const void *ctx, const char *line, struct ptrs *ret)
+{
+	const char *word;
+	size_t n = 0;
+	bool in_options = false;
+
+	for (; (word = master_word(ctx, &line)); n++) {
+		if (n < 8 || strncmp(word, "-o", 2) != 0) {
+			add(ctx, ret, word);
+			continue;
+		}
+		if (!in_options)
+			add(ctx, ret, READ_OPEN);
+		in_options = true;
+		if (!master_option(ctx, word[2] ? word + 2 : master_word(ctx, &line), ret))
+			return false;
 	}
-	if (fn(words, n) == TRIP_BROKEN)
-		abort();
-	return 0;
+	add(ctx, ret, READ_CLOSE);
+	return n >= 8;
+}
+
+bool read_master_cf(const void *ctx, const char *text, struct ptrs *ret)
+{
+	const char *line;
+
+	while ((line = postfix_line(ctx, &text))) {
+		if (strchr(" \t", *line) || !master_service(ctx, line, ret))
+			return false;
+	}
+	return true;
 }

@@ -37,6 +37,10 @@ bool read_colon(const void *ctx, const char *text, size_t n_max, struct ptrs *re
 bool read_cron(const void *ctx, const char *text, struct ptrs *ret);
 bool read_block(const void *ctx, const char *text, struct ptrs *ret);
 bool read_dovecot(const void *ctx, const char *text, struct ptrs *ret);
+/* name value END. */
+bool read_main_cf(const void *ctx, const char *text, struct ptrs *ret);
+/* The columns and arguments; OPEN and name value END for each -o; CLOSE. */
+bool read_master_cf(const void *ctx, const char *text, struct ptrs *ret);
 
 /* What came of writing WORDS in all places that the format has for them, and reading them back. */
 enum trip {
@@ -54,6 +58,7 @@ enum trip trip_colon(const char *const *words, size_t n);
 enum trip trip_cron(const char *const *words, size_t n);
 enum trip trip_block(const char *const *words, size_t n);
 enum trip trip_dovecot(const char *const *words, size_t n);
+enum trip trip_postfix(const char *const *words, size_t n);
 
 /* For fuzz targets: DATA split at NUL into at most 16 words; aborts if FN finds a broken trip. */
 int trip_fuzz(trip_fn *fn, const uint8_t *data, size_t size);

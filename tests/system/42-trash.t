@@ -6,7 +6,7 @@
 # What an account can leave traces in, without what daemons write for themselves; maps as text.
 traces() {
 	contents /etc /home /var/vmail /var/lib/bind /var/lib/novacpx/suspended /var/log/novacpx /var/spool/cron |
-		grep -vE '/etc/[a-z]+-$|\.lmdb|novacpx-trash|/etc/(aliases|mtab|ld\.so)'
+		grep -vE 'heartbeat.log|/etc/[a-z]+-$|\.lmdb|novacpx-trash|/etc/(aliases|mtab|ld\.so)'
 	# shellcheck disable=SC2016
 	msh 'find /etc /var/lib -name "*.lmdb" | sort | while read -r m; do echo "$m"; postmap -s "lmdb:${m%.lmdb}" | sort; done
 		ls /run/php | grep -v "pid$" || true'
@@ -98,6 +98,9 @@ unlike "no site" "$(site eve.test /kept.txt)" kept
 fails "no mail" mail_send eve@eve.test
 is "no login" "$(mail_count eve@eve.test eves-secret-77 2>/dev/null)" ""
 like "the trash has it" "$(run novacpx trash list)" "eve.*/home/.novacpx-trash/eve-"
+msh 'mkdir /root/aside; mv /var/lib/novacpx/engine/engine.db* /root/aside'
+like "also when engine.db was lost" "$(run novacpx trash list)" "eve.*/home/.novacpx-trash/eve-"
+msh 'rm /var/lib/novacpx/engine/engine.db*; mv /root/aside/* /var/lib/novacpx/engine'
 unlike "for root alone" "$(run stat -c %a /home/.novacpx-trash /var/log/novacpx/sites/.novacpx-trash)" "[1-7]$"
 novacpx_is "a pass has nothing to do" 0 pass --full
 like "and says so" "$said" "^No(thing| action)"

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -48,6 +50,46 @@ TEST(a_path_beneath_a_root_cannot_leave_it)
 			 -ERR_NOTFOUND);
 	assert_ok(fs_remove_tree(root, "/a", 0, &err), &err);
 	assert_false(fs_exists(root, "/a/b/f"));
+}
+
+TEST(a_file_that_replaces_another_is_later_in_whole_seconds)
+{
+	static const struct {
+		int old, want; /* seconds from now; 0: the kernel's time stays */
+	} rows[] = {
+		{ -5, 0 },
+		{ -1, 0 },
+		{ 0, 1 },
+		{ 1, 2 },
+		{ FS_AHEAD_MAX - 1, FS_AHEAD_MAX },
+		{ FS_AHEAD_MAX, 0 }, /* no further */
+		{ 86400, 0 },        /* a wrong clock made it */
+	};
+
+	cleanup_(fd_close) int root = -1;
+	struct err err = ERR_INIT;
+
+	root = fs_root_open(test_tmpdir(), &err);
+	assert_ok(root, &err);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_(fd_close) int fd =
+			fs_open(root, "/later", O_WRONLY | O_CREAT | O_TRUNC, 0600, 0, &err);
+		struct stat now;
+		struct stat old;
+		struct stat st;
+
+		assert_ok(fd, &err);
+		assert_int_equal(fs_write_all(fd, "x", 1), 0);
+		assert_int_equal(fstat(fd, &now), 0);
+		old = now;
+		old.st_mtim.tv_sec += rows[i].old;
+		assert_ok(fs_make_later(fd, &old, &err), &err);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_mtim.tv_sec, now.st_mtim.tv_sec + rows[i].want);
+		assert_true(st.st_mtim.tv_sec != old.st_mtim.tv_sec);
+		if (!rows[i].want)
+			assert_int_equal(st.st_mtim.tv_nsec, now.st_mtim.tv_nsec);
+	}
 }
 
 TEST(a_clean_path_has_no_dots_doubles_or_control_characters)

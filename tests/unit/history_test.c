@@ -195,9 +195,10 @@ TEST(objects_of_every_size_can_be_read_back)
 	cleanup_(repo_done) struct repo r = repo_new("sizes");
 	struct history_change many[300];
 	struct err err = ERR_INIT;
-	char *text = mem_zero(r.ctx, (1 << 20) + 1);
+	const size_t len = (1 << 20) + ARRAY_LEN(many); /* each begins one character later */
+	char *text = mem_zero(r.ctx, len + 1);
 
-	for (size_t i = 0; i < 1 << 20; i++)
+	for (size_t i = 0; i < len; i++)
 		text[i] = (char)('a' + i * i / 7 % 26);
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
 		put(&r, mem_fmt(r.ctx, "loose/%zu", i), mem_strn(r.ctx, text + i, sizes[i]));

@@ -38,6 +38,25 @@ TEST(a_suspended_account_cannot_log_in_and_keeps_its_files)
 	viewing_done(&w);
 }
 
+TEST(a_package_with_disk_space_limits_its_account_and_zero_does_not)
+{
+	struct viewing w;
+	struct catalog c;
+	const struct artifact *quota;
+
+	account(&w);
+	w.v.package = viewing_make(&w, &kind_package, "name", "small", "disk_mb", "5120");
+	c = viewing_render(&w, &render_home);
+	quota = viewing_find(&c, ARTIFACT_QUOTA, "/home/john");
+	assert_non_null(quota);
+	assert_string_equal(quota->owner, "john");
+	assert_string_equal(quota->data, "5120 MiB");
+	w.v.package = viewing_make(&w, &kind_package, "name", "free", "disk_mb", "0");
+	c = viewing_render(&w, &render_home);
+	assert_null(viewing_find(&c, ARTIFACT_QUOTA, "/home/john"));
+	viewing_done(&w);
+}
+
 TEST(a_home_elsewhere_is_followed_everywhere)
 {
 	struct viewing w;

@@ -202,7 +202,7 @@ TEST(a_variable_of_cron_holds_one_kind_of_quotes)
 	assert_int_equal(cron_end(&c), -ERR_INVALID);
 }
 
-TEST(postfix_rows_services_and_options_take_their_forms)
+TEST(postfix_parameters_services_and_options_take_their_forms)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
 	struct buf text = BUF_ON(ctx);
@@ -218,22 +218,19 @@ TEST(postfix_rows_services_and_options_take_their_forms)
 	postfix_option(&p, "smtpd_tls_security_level", "encrypt");
 	postfix_option_vars(&p, "x", "$a, b c");
 	postfix_service_vars(&p, "pipe", "unix", "-", "n", "n", "-", "-", "pipe", "${recipient}");
-	postfix_row(&p, "a@x.example", "b@y.example, c@y.example");
 	assert_ok(postfix_end(&p), &err);
 	assert_string_equal(buf_str(&text), "# managed\nmyhostname = mx.example.com\nrelayhost =\n"
 					    "mydestination = $myhostname, localhost\n"
 					    "submission inet n - y - - smtpd\n"
 					    "  -o smtpd_tls_security_level=encrypt\n"
 					    "  -o { x = $a, b c }\n"
-					    "pipe unix - n n - - pipe ${recipient}\n"
-					    "a@x.example b@y.example, c@y.example\n");
+					    "pipe unix - n n - - pipe ${recipient}\n");
 }
 
 enum postfix_form {
 	MAIN,
 	OPTION,
-	SERVICE,
-	ROW
+	SERVICE
 };
 
 static const char *postfix_refusal(void *ctx, enum postfix_form form, const char *name,
@@ -252,7 +249,6 @@ static const char *postfix_refusal(void *ctx, enum postfix_form form, const char
 		postfix_option(&p, name, value);
 		break;
 	case SERVICE: postfix_service(&p, name, "inet", "n", "-", "y", "-", "-", value); break;
-	case ROW: postfix_row(&p, name, value); break;
 	}
 	assert_int_equal(postfix_end(&p), -ERR_INVALID);
 	assert_string_equal(buf_str(&text), "");
@@ -271,10 +267,8 @@ TEST(postfix_refuses_continuations_parameters_and_stray_words)
 	assert_contains(postfix_refusal(ctx, OPTION, "a", "b } {c"), "brace");
 	assert_contains(postfix_refusal(ctx, OPTION, "a", "$b"), "a $");
 	assert_contains(postfix_refusal(ctx, SERVICE, "a", "b c"), "blank");
+	assert_contains(postfix_refusal(ctx, SERVICE, "a", "-o"), "an option");
+	assert_contains(postfix_refusal(ctx, SERVICE, "a", "-ob=c"), "an option");
 	assert_contains(postfix_refusal(ctx, SERVICE, "#a", "b"), "no service's name");
 	assert_contains(postfix_refusal(ctx, SERVICE, "a", NULL), "eight columns");
-	assert_contains(postfix_refusal(ctx, ROW, "a b", "c"), "no key");
-	assert_contains(postfix_refusal(ctx, ROW, "#a", "c"), "no key");
-	assert_contains(postfix_refusal(ctx, ROW, "a", ""), "no value");
-	assert_contains(postfix_refusal(ctx, ROW, "a", "b\n c"), "control");
 }

@@ -102,8 +102,8 @@ static const char *const hostile[] = {
 	"a..b",
 };
 
-static trip_fn *const trips[] = { trip_nginx, trip_zone,  trip_ini,    trip_colon,
-				  trip_cron,  trip_block, trip_dovecot };
+static trip_fn *const trips[] = { trip_nginx, trip_zone,  trip_ini,     trip_colon,
+				  trip_cron,  trip_block, trip_dovecot, trip_postfix };
 
 TEST(every_hostile_word_is_refused_or_reads_back_the_same)
 {
@@ -171,4 +171,32 @@ TEST(the_cron_reader_undoes_backslashes_as_cron_does)
 	assert_string_equal(got.v[2], "a%b\\c\\d");
 	assert_false(read_cron(ctx, "@daily root a%b\n", &got));
 	assert_false(read_cron(ctx, "@daily root no newline", &got));
+}
+
+TEST(the_postfix_readers_join_lines_as_postfix_does)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
+	struct ptrs got = { 0 };
+
+	assert_true(read_main_cf(ctx, "a = b\n# c\n\n d =e \nf=\n", &got));
+	assert_int_equal(got.n, 6);
+	assert_string_equal(got.v[1], "b d =e");
+	assert_string_equal(got.v[4], "");
+	assert_false(read_main_cf(ctx, "a b = c\n", &got));
+	assert_false(read_main_cf(ctx, " a = c\n", &got));
+	assert_false(read_main_cf(ctx, "a\n", &got));
+}
+
+TEST(the_postfix_readers_take_braces_as_postfix_does)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "t");
+	struct ptrs got = { 0 };
+
+	assert_true(read_master_cf(ctx, "x inet n - y - - smtpd -o a=b\n -o { c = d e }\n", &got));
+	assert_int_equal(got.n, 16);
+	assert_string_equal(got.v[8], READ_OPEN);
+	assert_string_equal(got.v[13], "d e");
+	assert_false(read_master_cf(ctx, "x inet n - y - - smtpd -o { a = b\n", &got));
+	assert_false(read_master_cf(ctx, "x inet n - y - - smtpd -o\n", &got));
+	assert_false(read_master_cf(ctx, "x inet n - y - -\n", &got));
 }

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,4 +80,69 @@ TEST(binary_and_huge_contents_are_one_line)
 	assert_int_equal(text_diff(&out, "a", huge, (size_t)TEXT_DIFF_MAX + 1, "b", "z", 1), 0);
 	assert_string_equal(buf_str(&out),
 			    "Files differ: 4194305 and 1 bytes, too large to show\n");
+}
+
+/* What became of one line: "=3" the same at 3, "~3" another at 3, "-" gone. */
+static const char *fate(const char *a, const char *b, size_t line)
+{
+	static char said[16];
+	enum line_fate what = LINE_GONE;
+	size_t at = 0;
+
+	assert_int_equal(text_line_fate(a, strlen(a), b, strlen(b), line, &what, &at), 0);
+	assert_int_equal(what == LINE_GONE, at == 0);
+	(void)snprintf(said, sizeof(said), what == LINE_GONE ? "-" : "%c%zu",
+		       what == LINE_SAME ? '=' : '~', at);
+	return said;
+}
+
+TEST(a_line_is_followed_by_content_and_not_by_number)
+{
+	assert_string_equal(fate("a\nb\nc\n", "a\nb\nc\n", 2), "=2");
+	assert_string_equal(fate("a\nb\nc\n", "new\na\nb\nc\n", 2), "=3");
+	assert_string_equal(fate("a\nb\nc\n", "b\nc\n", 3), "=2");
+	assert_string_equal(fate("a\nb\nc\n", "a\nb\nnew\nc\n", 2), "=2");
+	assert_string_equal(fate("a\nb\nc", "a\nc", 3), "=2");
+}
+
+TEST(a_line_that_is_another_in_its_place_is_changed_and_one_without_is_gone)
+{
+	const char *was = "server {\n\tlisten 80;\n\troot /home/a/x;\n\tindex i;\n}\n";
+
+	assert_string_equal(
+		fate(was, "server {\n\tlisten 80;\n\troot /home/a/y;\n\tindex i;\n}\n", 3), "~3");
+	assert_string_equal(
+		fate(was, "server {\n\tlisten 81;\n\tlisten 81 ssl;\n\troot /home/a/y;\n}\n", 3),
+		"~4");
+	assert_string_equal(fate(was, "server {\n\tlisten 80;\n\tdeny all;\n}\n", 3), "-");
+	assert_string_equal(fate(was, "", 3), "-");
+	/* by its words, where it begins otherwise */
+	assert_string_equal(fate("anna:x:NovaCPX account:/home/anna\n",
+				 "annb:x:NovaCPX account:/home/annb\n", 1),
+			    "~1");
+}
+
+TEST(a_line_that_went_elsewhere_is_the_same_if_it_is_the_only_one)
+{
+	assert_string_equal(fate("a 1\nb 2\nc 3\nd 4\n", "b 2\nc 3\nd 4\na 1\n", 1), "=4");
+	assert_string_equal(fate("}\nx\n}\n", "y\n}\n", 1), "-");
+}
+
+TEST(a_line_that_is_not_there_is_gone)
+{
+	assert_string_equal(fate("a\nb\n", "a\nb\n", 3), "-");
+	assert_string_equal(fate("a\nb\n", "a\nb\n", 0), "-");
+	assert_string_equal(fate("", "a\n", 1), "-");
+}
+
+TEST(lines_are_counted_from_one_with_or_without_an_end)
+{
+	size_t len = 0;
+
+	assert_string_equal(text_line("a\nbc", 4, 2, &len), "bc");
+	assert_int_equal(len, 2);
+	assert_null(text_line("a\n", 2, 2, &len));
+	assert_null(text_line("a\n", 2, 0, &len));
+	assert_non_null(text_line("\n", 1, 1, &len));
+	assert_int_equal(len, 0);
 }

@@ -1,0 +1,308 @@
+#include "api/crud.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/write.h"
+
+/* Reading */
+
+static struct page page_of(const struct call *c)
+{
+	return (struct page){ .page = call_int(c, "page", 1),
+			      .per_page = call_int(c, "per_page", 25) };
+}
+
+/* The key of the row that a reference to the kind's parent (a zone) names. */
+static const char *parent_key(const struct call *c, const struct kind *k)
+{
+	const struct field *parent = kind_parent(k);
+	const struct endpoint *ep = c->endpoint;
+
+	for (size_t i = 0; parent && i < ep->n_params; i++) {
+		if (ep->params[i].type == PARAM_REF && ep->params[i].kind == parent->ref &&
+		    c->args[i].is_given)
+			return c->args[i].text;
+	}
+	return NULL;
+}
+
+static void put_meta(struct jsonw *w, const struct page *p)
+{
+	jsonw_open(w, "meta", '{');
+	jsonw_int(w, "total", p->total);
+	jsonw_int(w, "page", p->page);
+	jsonw_int(w, "per_page", p->per_page);
+	jsonw_int(w, "pages", (p->total + p->per_page - 1) / p->per_page);
+	jsonw_close(w, '}');
+}
+
+int crud_list(struct call *c, const struct shape *shape, struct err *err)
+{
+	bool is_paged = c->endpoint->flags & EP_PAGED;
+	struct page page = is_paged ? page_of(c) : (struct page){ 0 };
+	struct listing l = {
+		.shape = shape,
+		.account = c->account ? c->account->username : NULL,
+		.parent = parent_key(c, shape->kind),
+		.search = is_paged ? call_text(c, "search", NULL) : NULL,
+		.status = is_paged ? call_text(c, "status", NULL) : NULL,
+		.page = is_paged ? &page : NULL,
+	};
+	int r;
+
+	if (!is_paged)
+		return shape_list(c, &l, &c->w, NULL, err);
+	jsonw_open(&c->w, NULL, '{');
+	r = shape_list(c, &l, &c->w, "items", err);
+	if (r >= 0)
+		put_meta(&c->w, &page);
+	jsonw_close(&c->w, '}');
+	return r;
+}
+
+int crud_row(struct call *c, const struct shape *shape, int64_t id, struct err *err)
+{
+	return shape_row(c, shape, id, &c->w, NULL, err);
+}
+
+/* Writing */
+
+int crud_set(struct call *c, struct change *change, const char *field, const char *text,
+	     struct err *err)
+{
+	const struct kind *k = ((const struct res *)change->res)->kind;
+	const struct field *f = kind_field(k, field);
+	struct value v = field_value_of_text(c->ctx, f, text);
+
+	return change_set(c->ctx, change, f, &v, err);
+}
+
+/* The parameter that speaks for a field of the endpoint's kind, or NULL. */
+static const struct param *param_of(const struct endpoint *ep, const char *field)
+{
+	for (size_t i = 0; field && i < ep->n_params; i++) {
+		if (ep->params[i].field && strcmp(ep->params[i].field, field) == 0)
+			return &ep->params[i];
+	}
+	return NULL;
+}
+
+/* An error of a field as one of the parameter that it came from. */
+static void name_problem(struct call *c, const char *field, const char *message)
+{
+	const struct param *p = param_of(c->endpoint, field);
+
+	call_problem(c, p ? p->name : field, message);
+}
+
+static int put_arg(struct call *c, struct change *change, const struct param *p,
+		   const struct arg *a, struct err *err)
+{
+	const struct kind *k = ((const struct res *)change->res)->kind;
+	const struct field *f = kind_field(k, p->field);
+	struct value v = a->value;
+	int r;
+
+	if (p->type == PARAM_SECRET)
+		v = (struct value){ .type = VALUE_STRING, .text = a->hash };
+	/* a text from a query or a PHP client into a number's field */
+	if (v.type == VALUE_STRING && !field_is_text(f) && f->type != FIELD_LIST)
+		v = field_value_of_text(c->ctx, f, v.text);
+	if (v.type == VALUE_INT && field_is_text(f))
+		v = (struct value){ .type = VALUE_STRING, .text = a->text };
+	r = change_set(c->ctx, change, f, &v, err);
+	if (r == -ERR_INVALID || r == -ERR_TOOBIG) {
+		c->status = 422;
+		call_problem(c, p->name, mem_str(c->ctx, err->msg));
+		return 0; /* the others are looked at as well */
+	}
+	return r;
+}
+
+int crud_fill(struct call *c, struct change *change, struct err *err)
+{
+	const struct endpoint *ep = c->endpoint;
+	int r = 0;
+
+	for (size_t i = 0; i < ep->n_params && r >= 0; i++) {
+		const struct param *p = &ep->params[i];
+
+		if (!p->field || p->type == PARAM_ROW)
+			continue;
+		if (c->args[i].is_given)
+			r = put_arg(c, change, p, &c->args[i], err);
+		else if (p->dflt && ep->op == EP_CREATE)
+			r = crud_set(c, change, p->field, p->dflt, err);
+	}
+	if (r >= 0 && c->n_errors)
+		r = err_set(err, ERR_INVALID, "%s", c->errors[0].message);
+	return r;
+}
+
+struct change *crud_new(struct changeset *cs, const struct kind *k)
+{
+	struct change *change = changeset_add(cs, CHANGE_PUT, k);
+
+	change->is_new = true;
+	return change;
+}
+
+struct change *crud_change(struct changeset *cs, enum change_op op, const void *row)
+{
+	const struct res *res = row;
+	struct change *change = changeset_add(cs, op, res->kind);
+
+	((struct res *)change->res)->id = res->id;
+	FIELD_FOREACH(f, res->kind) {
+		if (f->flags & FIELD_KEY)
+			field_copy(f, change->res, row);
+	}
+	return change;
+}
+
+static enum err_code worst(const struct problems *p)
+{
+	enum err_code code = ERR_INVALID;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].code == ERR_DENIED ||
+		    (p->v[i].code != ERR_INVALID && code != ERR_DENIED))
+			code = p->v[i].code;
+	}
+	return code;
+}
+
+/* Problems of the first change are the caller's parameters'; of others, the resource's that we added. */
+static int tell_problems(struct call *c, const struct problems *p, struct err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct problem *one = &p->v[i];
+
+		if (one->change == 0)
+			name_problem(c, one->field ? one->field : "", one->msg);
+		else
+			call_problem(c,
+				     mem_fmt(c->ctx, "%s%s%s", one->resource, one->field ? "/" : "",
+					     one->field ? one->field : ""),
+				     one->msg);
+	}
+	return p->n ? err_set(err, worst(p), "%s", p->v[0].msg) : -(int)err->code;
+}
+
+/* A request that comes again under its key: what it made the first time, if that is still there. */
+static int find_first(struct call *c, struct changeset *cs, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct change *change = &cs->v[0];
+	const struct kind *k = ((const struct res *)change->res)->kind;
+	struct res *res = NULL;
+	int r = sql_get(store_sql(c->store),
+			"SELECT key FROM change WHERE rev=? AND kind=? ORDER BY seq LIMIT 1", &st,
+			err);
+
+	if (r < 0)
+		return r;
+	sql_bind_int(st, 1, c->rev);
+	sql_bind_text(st, 2, k->name);
+	r = sql_step(st, err);
+	if (r <= 0)
+		return r;
+	change->key = mem_str(c->ctx, sql_text(st, 0));
+	r = store_get(c->ctx, c->store, k, change->key, &res, err);
+	if (r >= 0)
+		change->id = res->id;
+	return r == -ERR_NOTFOUND && change->op == CHANGE_DELETE ? 0 : r;
+}
+
+int crud_apply(struct call *c, struct changeset *cs, struct err *err)
+{
+	struct revision rev = {
+		.actor = c->who.username ? c->who.username : "billing",
+		.source = c->who.role == ROLE_BILLING ? "whmcs" : "api",
+		.actor_id = c->who.id,
+		.address = c->address,
+		.via = c->who.session                ? "session"
+		       : c->who.role == ROLE_BILLING ? "key"
+						     : "token",
+		.action = c->endpoint->audit,
+		.seen_rev = c->seen_rev,
+		.idempotency = c->is_dry_run ? NULL : c->idempotency,
+	};
+	struct problems problems = { .ctx = c->ctx };
+	int r;
+
+	if (c->is_dry_run)
+		c->plan = write_plan_of(cs);
+	r = store_apply(c->store, cs, &rev, &problems, err);
+	if (r < 0)
+		return tell_problems(c, &problems, err);
+	c->is_open = r > 0;
+	c->rev = rev.rev;
+	return rev.repeated ? find_first(c, cs, err) : 0;
+}
+
+int crud_account_of_user(struct call *c, const char *username, struct account **ret,
+			 struct err *err)
+{
+	struct cursor *cur = NULL;
+	int r = cursor_open(c->ctx, c->store, &kind_account, kind_field(&kind_account, "user"),
+			    username, &cur, err);
+
+	if (r >= 0)
+		r = cursor_next(c->ctx, cur, ret, err);
+	(void)talloc_free(cur);
+	return r;
+}
+
+/* The answer of a write is the row as it stands, or nothing. */
+static int answer(struct call *c, const struct changeset *cs, struct err *err)
+{
+	const struct change *change = &cs->v[0];
+
+	if (change->op == CHANGE_DELETE) {
+		c->resource = res_name(c->ctx, c->row);
+		return 0;
+	}
+	c->resource = mem_fmt(c->ctx, "%s/%s", ((const struct res *)change->res)->kind->name,
+			      change->key);
+	return c->endpoint->shape ? crud_row(c, c->endpoint->shape, change->id, err) : 0;
+}
+
+static int write_one(struct call *c, struct err *err)
+{
+	const struct endpoint *ep = c->endpoint;
+	struct changeset cs = { .ctx = c->ctx };
+	struct change *change;
+	const struct field *parent = kind_parent(ep->kind);
+	int r = 0;
+
+	if (ep->op == EP_CREATE)
+		change = crud_new(&cs, ep->kind);
+	else
+		change = crud_change(&cs, ep->op == EP_DELETE ? CHANGE_DELETE : CHANGE_PUT, c->row);
+	if (ep->op == EP_CREATE && parent && parent->ref == &kind_account && c->account)
+		r = crud_set(c, change, parent->name, c->account->username, err);
+	if (r >= 0 && ep->op != EP_DELETE)
+		r = crud_fill(c, change, err);
+	if (r >= 0 && ep->edit)
+		r = ep->edit(c, &cs, &cs.v[0], err);
+	if (r >= 0)
+		r = crud_apply(c, &cs, err);
+	return r < 0 ? r : answer(c, &cs, err);
+}
+
+int crud_run(struct call *c, struct err *err)
+{
+	const struct endpoint *ep = c->endpoint;
+
+	switch (ep->op) {
+	case EP_CUSTOM: return ep->run(c, err);
+	case EP_LIST: return crud_list(c, ep->shape, err);
+	case EP_GET: return crud_row(c, ep->shape, ((const struct res *)c->row)->id, err);
+	case EP_CREATE:
+	case EP_UPDATE:
+	case EP_DELETE: return write_one(c, err);
+	}
+	return err_set(err, ERR_CORRUPT, "no such operation");
+}

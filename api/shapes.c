@@ -1,0 +1,314 @@
+#include "api/shapes.h"
+
+#define SETTING(name, dflt) \
+	"coalesce((SELECT s.value FROM setting s WHERE s.name='" name "'),'" dflt "')"
+#define COUNT_OF(table)  "(SELECT count(*) FROM " table " x WHERE x.account=t.username)"
+#define ACCOUNT_ID       "(SELECT a.id FROM account a WHERE a.username=t.account)"
+#define LIMIT_OF(column) "coalesce((SELECT p." column " FROM package p WHERE p.name=t.package),0)"
+
+/* Accounts */
+
+#define ACCOUNT_DOMAIN \
+	"(SELECT d.name FROM domain d WHERE d.account=t.username AND d.type='primary' LIMIT 1)"
+#define ACCOUNT_HOME "coalesce(t.home,'/home/'||t.username)"
+
+static const struct column account_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "user_id", COLUMN_INT, "(SELECT u.id FROM user u WHERE u.username=t.user)", NULL },
+	{ "username", COLUMN_TEXT, "t.username", NULL },
+	{ "domain", COLUMN_TEXT, ACCOUNT_DOMAIN, NULL },
+	{ "home_dir", COLUMN_TEXT, ACCOUNT_HOME, NULL },
+	{ "package_id", COLUMN_INT, "(SELECT p.id FROM package p WHERE p.name=t.package)", NULL },
+	{ "disk_used_mb", COLUMN_INT, "0", NULL },
+	{ "bw_used_mb", COLUMN_INT, "0", NULL },
+	{ "php_version", COLUMN_TEXT,
+	  "coalesce(t.php_version,(SELECT p.php_version FROM package p WHERE p.name=t.package)," SETTING(
+		  "default_php", "8.2") ")",
+	  NULL },
+	{ "web_server", COLUMN_TEXT, SETTING("web_server", "nginx"), NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "suspend_reason", COLUMN_TEXT, "t.suspend_reason", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "email", COLUMN_TEXT,
+	  "coalesce(t.email,(SELECT u.email FROM user u WHERE u.username=t.user))", NULL },
+	{ "role", COLUMN_TEXT, "(SELECT u.role FROM user u WHERE u.username=t.user)", NULL },
+	{ "package_name", COLUMN_TEXT, "t.package", NULL },
+	{ "domain_count", COLUMN_INT, COUNT_OF("domain"), NULL },
+	{ "email_count", COLUMN_INT, COUNT_OF("mailbox"), NULL },
+	{ "db_count", COLUMN_INT, COUNT_OF("database"), NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_account = {
+	.name = "Account",
+	.kind = &kind_account,
+	COLUMNS(account_columns),
+	.order = "t.id DESC",
+	.search = "(t.username LIKE ?4 ESCAPE '\\' OR EXISTS(SELECT 1 FROM domain d WHERE "
+		  "d.account=t.username AND d.name LIKE ?4 ESCAPE '\\'))",
+	.status = "t.status",
+};
+
+static const struct column created_columns[] = {
+	{ "account_id", COLUMN_INT, "t.id", NULL },
+	{ "username", COLUMN_TEXT, "t.username", NULL },
+	{ "domain", COLUMN_TEXT, ACCOUNT_DOMAIN, NULL },
+	{ "home_dir", COLUMN_TEXT, ACCOUNT_HOME, NULL },
+};
+
+const struct shape shape_account_created = {
+	.name = "AccountCreated",
+	.kind = &kind_account,
+	COLUMNS(created_columns),
+	.order = "t.id",
+};
+
+static const struct column usage_columns[] = {
+	{ "disk_used_mb", COLUMN_INT, "0", NULL },
+	{ "disk_limit_mb", COLUMN_INT, LIMIT_OF("disk_mb"), NULL },
+	{ "email_count", COLUMN_INT, COUNT_OF("mailbox"), NULL },
+	{ "email_limit", COLUMN_INT, LIMIT_OF("max_email"), NULL },
+	{ "db_count", COLUMN_INT, COUNT_OF("database"), NULL },
+	{ "db_limit", COLUMN_INT, LIMIT_OF("max_databases"), NULL },
+	{ "domain_count", COLUMN_INT, COUNT_OF("domain"), NULL },
+	{ "domain_limit", COLUMN_INT, LIMIT_OF("max_domains"), NULL },
+	{ "ftp_count", COLUMN_INT, COUNT_OF("ftp_account"), NULL },
+	{ "ftp_limit", COLUMN_INT, LIMIT_OF("max_ftp"), NULL },
+};
+
+const struct shape shape_usage = {
+	.name = "Usage",
+	.kind = &kind_account,
+	COLUMNS(usage_columns),
+	.order = "t.id",
+};
+
+/* Domains: the original calls the primary one main and aliases parked. */
+
+static const struct column domain_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "domain", COLUMN_TEXT, "t.name", NULL },
+	{ "type", COLUMN_TEXT, "CASE t.type WHEN 'primary' THEN 'main' ELSE t.type END", NULL },
+	{ "is_primary", COLUMN_BOOL, "t.type='primary'", NULL },
+	{ "document_root", COLUMN_TEXT,
+	  "CASE WHEN t.type IN ('alias','redirect') THEN NULL ELSE coalesce(t.document_root,"
+	  "(SELECT coalesce(a.home,'/home/'||a.username) FROM account a WHERE a.username=t.account)"
+	  "||'/public_html'||CASE t.type WHEN 'primary' THEN '' ELSE '/'||t.name END) END",
+	  NULL },
+	{ "ssl_enabled", COLUMN_BOOL, "EXISTS(SELECT 1 FROM certificate c WHERE c.domain=t.name)",
+	  NULL },
+	{ "redirect_to", COLUMN_TEXT, "t.redirect_to", NULL },
+	{ "redirect_code", COLUMN_INT,
+	  "CASE t.type WHEN 'redirect' THEN CAST(t.redirect_code AS INTEGER) END", NULL },
+	{ "target", COLUMN_TEXT, "t.target", "Of an alias: the domain whose site it shows." },
+	{ "www", COLUMN_BOOL, "t.www", NULL },
+	{ "php", COLUMN_BOOL, "t.php", NULL },
+	{ "force_https", COLUMN_BOOL, "t.force_https", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_domain = {
+	.name = "Domain",
+	.kind = &kind_domain,
+	COLUMNS(domain_columns),
+	.order = "t.type<>'primary',t.name",
+};
+
+/* Zones and records */
+
+static const struct column zone_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "domain", COLUMN_TEXT, "t.name", NULL },
+	{ "primary_ns", COLUMN_TEXT,
+	  "coalesce(t.primary_ns," SETTING("ns1_hostname", "ns1.localhost.localdomain") ")", NULL },
+	{ "secondary_ns", COLUMN_TEXT,
+	  "coalesce(t.secondary_ns," SETTING("ns2_hostname", "ns2.localhost.localdomain") ")",
+	  NULL },
+	{ "admin_email", COLUMN_TEXT, "coalesce(t.admin_email,'hostmaster@'||t.name)", NULL },
+	{ "ttl", COLUMN_INT, "t.ttl", NULL },
+	{ "refresh", COLUMN_INT, "t.refresh", NULL },
+	{ "retry", COLUMN_INT, "t.retry", NULL },
+	{ "expire", COLUMN_INT, "t.expire", NULL },
+	{ "minimum", COLUMN_INT, "t.minimum", NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "record_count", COLUMN_INT, "(SELECT count(*) FROM record x WHERE x.zone=t.name)", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_zone = {
+	.name = "Zone",
+	.kind = &kind_zone,
+	COLUMNS(zone_columns),
+	.order = "t.name",
+};
+
+static const struct column record_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "zone_id", COLUMN_INT, "(SELECT z.id FROM zone z WHERE z.name=t.zone)", NULL },
+	{ "name", COLUMN_TEXT, "t.name", NULL },
+	{ "type", COLUMN_TEXT, "t.type", NULL },
+	{ "content", COLUMN_TEXT, "t.value", NULL },
+	{ "value", COLUMN_TEXT, "t.value", NULL },
+	{ "ttl", COLUMN_INT, "coalesce(t.ttl,(SELECT z.ttl FROM zone z WHERE z.name=t.zone))",
+	  NULL },
+	{ "priority", COLUMN_INT, "t.priority", NULL },
+	{ "proxied", COLUMN_INT, "0", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_record = {
+	.name = "Record",
+	.kind = &kind_record,
+	COLUMNS(record_columns),
+	.order = "t.type,t.name,t.id",
+};
+
+/* Mail */
+
+static const struct column mailbox_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "email", COLUMN_TEXT, "t.address", NULL },
+	{ "quota_mb", COLUMN_INT, "t.quota_mb", NULL },
+	{ "used_mb", COLUMN_INT, "0", NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_mailbox = {
+	.name = "Mailbox",
+	.kind = &kind_mailbox,
+	COLUMNS(mailbox_columns),
+	.order = "t.address",
+};
+
+static const struct column forwarder_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "source", COLUMN_TEXT, "t.source", NULL },
+	{ "destination", COLUMN_TEXT, "t.destination", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_forwarder = {
+	.name = "Forwarder",
+	.kind = &kind_forwarder,
+	COLUMNS(forwarder_columns),
+	.order = "t.source,t.destination",
+};
+
+/* Databases, FTP, cron */
+
+static const struct column database_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "db_name", COLUMN_TEXT, "t.name", NULL },
+	{ "db_user", COLUMN_TEXT,
+	  "(SELECT u.name FROM database_user u, json_each(u.databases) j WHERE u.account=t.account "
+	  "AND j.value=t.name ORDER BY u.id LIMIT 1)",
+	  NULL },
+	{ "db_type", COLUMN_TEXT, "t.type", NULL },
+	{ "size_mb", COLUMN_INT, "0", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "username", COLUMN_TEXT, "t.account", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_database = {
+	.name = "Database",
+	.kind = &kind_database,
+	COLUMNS(database_columns),
+	.order = "t.name",
+};
+
+static const struct column ftp_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "username", COLUMN_TEXT, "t.username", NULL },
+	{ "home_dir", COLUMN_TEXT,
+	  "coalesce(t.home_dir,(SELECT coalesce(a.home,'/home/'||a.username)||'/public_html' "
+	  "FROM account a WHERE a.username=t.account))",
+	  NULL },
+	{ "quota_mb", COLUMN_INT, "t.quota_mb", NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_ftp_account = {
+	.name = "FtpAccount",
+	.kind = &kind_ftp_account,
+	COLUMNS(ftp_columns),
+	.order = "t.username",
+};
+
+/* The N-th of the five fields, of "@daily" and the like as well: a JSON list is the way to divide a text. */
+#define CRON_FIELD(n)                                                                  \
+	"json_extract('[\"'||replace(CASE t.schedule WHEN '@hourly' THEN '0 * * * *' " \
+	"WHEN '@daily' THEN '0 0 * * *' WHEN '@midnight' THEN '0 0 * * *' "            \
+	"WHEN '@weekly' THEN '0 0 * * 0' WHEN '@monthly' THEN '0 0 1 * *' "            \
+	"WHEN '@yearly' THEN '0 0 1 1 *' WHEN '@annually' THEN '0 0 1 1 *' "           \
+	"ELSE t.schedule END,' ','\",\"')||'\"]','$[" #n "]')"
+
+static const struct column cron_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "command", COLUMN_TEXT, "t.command", NULL },
+	{ "schedule", COLUMN_TEXT, "t.schedule", NULL },
+	{ "minute", COLUMN_TEXT, CRON_FIELD(0), NULL },
+	{ "hour", COLUMN_TEXT, CRON_FIELD(1), NULL },
+	{ "day", COLUMN_TEXT, CRON_FIELD(2), NULL },
+	{ "month", COLUMN_TEXT, CRON_FIELD(3), NULL },
+	{ "weekday", COLUMN_TEXT, CRON_FIELD(4), NULL },
+	{ "is_active", COLUMN_BOOL, "t.enabled", NULL },
+	{ "enabled", COLUMN_BOOL, "t.enabled", NULL },
+	{ "last_run", COLUMN_TEXT, "NULL", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_cron_job = {
+	.name = "CronJob",
+	.kind = &kind_cron_job,
+	COLUMNS(cron_columns),
+	.order = "t.id",
+};
+
+/* Packages */
+
+static const struct column package_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "name", COLUMN_TEXT, "t.name", NULL },
+	{ "owner_id", COLUMN_INT, "(SELECT u.id FROM user u WHERE u.username=t.owner)", NULL },
+	{ "disk_mb", COLUMN_INT, "t.disk_mb", NULL },
+	{ "bandwidth_mb", COLUMN_INT, "t.bandwidth_mb", NULL },
+	{ "max_domains", COLUMN_INT, "t.max_domains", NULL },
+	{ "max_subdomains", COLUMN_INT, "t.max_subdomains", NULL },
+	{ "max_addon_domains", COLUMN_INT, "t.max_addon_domains", NULL },
+	{ "max_parked_domains", COLUMN_INT, "t.max_parked_domains", NULL },
+	{ "max_email", COLUMN_INT, "t.max_email", NULL },
+	{ "max_ftp", COLUMN_INT, "t.max_ftp", NULL },
+	{ "max_databases", COLUMN_INT, "t.max_databases", NULL },
+	{ "php_version", COLUMN_TEXT, "coalesce(t.php_version," SETTING("default_php", "8.2") ")",
+	  NULL },
+	{ "ssl_enabled", COLUMN_BOOL, "t.ssl_enabled", NULL },
+	{ "is_default", COLUMN_BOOL, "t.is_default", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "account_count", COLUMN_INT, "(SELECT count(*) FROM account a WHERE a.package=t.name)",
+	  NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_package = {
+	.name = "Package",
+	.kind = &kind_package,
+	COLUMNS(package_columns),
+	.order = "t.name",
+};

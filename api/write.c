@@ -1,0 +1,100 @@
+#include "api/write.h"
+
+#include "api/api.h"
+#include "api/args.h"
+#include "api/crud.h"
+#include "api/dispatch.h"
+
+/* The changes as the engine's "plan" reads them. */
+
+static json_t *json_of_field(const struct field *f, const void *res)
+{
+	const struct strlist *list;
+	json_t *items;
+
+	if (!field_is_set(f, res))
+		return json_null();
+	switch (f->type) {
+	case FIELD_INT: return json_integer((json_int_t)field_int(f, res));
+	case FIELD_BOOL: return json_boolean(field_int(f, res));
+	case FIELD_LIST:
+		list = field_list(f, res);
+		items = json_array();
+		for (size_t i = 0; i < list->n; i++)
+			(void)json_array_append_new(items, json_string(list->v[i]));
+		return items;
+	case FIELD_STRING:
+	case FIELD_CHOICE:
+	case FIELD_REF:
+	case FIELD_SECRET: break;
+	}
+	return json_string(field_text(f, res));
+}
+
+static json_t *json_of_change(const void *ctx, const struct change *c)
+{
+	const struct kind *k = ((const struct res *)c->res)->kind;
+	bool is_put = c->op == CHANGE_PUT;
+	json_t *o = json_pack("{s:s, s:s}", "op", is_put ? "put" : "delete", "kind", k->name);
+	json_t *fields = json_object();
+
+	if (!c->is_new)
+		(void)json_object_set_new(o, "key", json_string(res_key(ctx, c->res)));
+	for (size_t i = 0; is_put && i < k->n_fields; i++) {
+		const struct field *f = &k->fields[i];
+
+		if (!(c->set & UINT64_C(1) << i) || f->type == FIELD_SECRET ||
+		    (f->flags & FIELD_DERIVED))
+			continue;
+		(void)json_object_set_new(fields, f->name, json_of_field(f, c->res));
+	}
+	if (is_put)
+		(void)json_object_set_new(o, "fields", fields);
+	else
+		json_decref(fields);
+	return o;
+}
+
+json_t *write_plan_of(const struct changeset *cs)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < cs->n; i++)
+		(void)json_array_append_new(list, json_of_change(cs->ctx, &cs->v[i]));
+	return list;
+}
+
+/* One call in the writer's transaction; what it leaves open is committed or rolled back. */
+static int write_call(struct call *c, struct err *err)
+{
+	int r = args_resolve(c, err);
+
+	if (r >= 0)
+		r = crud_run(c, err);
+	if (!c->is_open)
+		return r;
+	if (r < 0 || c->is_dry_run)
+		store_rollback(c->store);
+	else
+		r = store_commit(c->store, err);
+	c->is_open = false;
+	return r;
+}
+
+void write_calls(void **items, size_t n, void *arg)
+{
+	struct api *api = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		struct call *c = items[i];
+		int r = api_seat(api, &c->seat, &c->err);
+
+		if (r >= 0) {
+			c->store = c->seat->store;
+			r = write_call(c, &c->err);
+		}
+		if (r >= 0 && !c->is_dry_run)
+			engine_wake(api->engine);
+		dispatch_written(c, r);
+	}
+}
