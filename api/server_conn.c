@@ -173,11 +173,44 @@ static void conn_start(struct port *port, struct MHD_Connection *mhd, void **ret
 	*ret_conn = c;
 }
 
+/* The answer has gone out, or the connection is lost. */
+static void let_go(struct conn *c)
+{
+	struct core *core = c->core;
+	struct MHD_Response *answer;
+	struct request *r;
+	struct stream *s;
+
+	core_lock(core);
+	answer = TAKE(c->answer);
+	r = TAKE(c->request);
+	s = c->stream ? c->stream : c->answer_stream;
+	core->stats.streams -= c->stream != NULL;
+	c->stream = c->answer_stream = NULL;
+	if (r && r->is_called) { /* the caller has it still */
+		r->conn = NULL;
+		r = NULL;
+		core->stats.waiting--;
+	}
+	conn_set_phase(c, PHASE_IDLE, core->opts.idle_ms);
+	c->received = 0;
+	if (core->run != RUN_OPEN)
+		conn_cut(c);
+	core_unlock(core);
+	if (r)
+		request_free(r);
+	if (answer)
+		MHD_destroy_response(answer);
+	if (s)
+		stream_over(s);
+}
+
 /* Before the library closes the socket: afterwards its number may be another's. */
 static void conn_end(struct conn *c)
 {
 	struct core *core = c->core;
 
+	let_go(c); /* after some defects of a head the library does not say that a request ended */
 	core_lock(core);
 	*c->link = c->next;
 	if (c->next)
@@ -346,40 +379,13 @@ enum MHD_Result conn_handle(void *cls, struct MHD_Connection *mhd, const char *u
 	return *size ? take_body(c, data, size) : call(c);
 }
 
-/* The answer has gone out, or the connection is lost. */
 void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		    enum MHD_RequestTerminationCode why)
 {
-	struct core *core = ((struct port *)cls)->core;
-	struct conn *c = conn_of(mhd);
-	struct MHD_Response *answer;
-	struct request *r;
-	struct stream *s;
-
+	(void)cls;
 	(void)con_cls;
 	(void)why;
-	core_lock(core);
-	answer = TAKE(c->answer);
-	r = TAKE(c->request);
-	s = c->stream ? c->stream : c->answer_stream;
-	core->stats.streams -= c->stream != NULL;
-	c->stream = c->answer_stream = NULL;
-	if (r && r->is_called) { /* the caller has it still */
-		r->conn = NULL;
-		r = NULL;
-		core->stats.waiting--;
-	}
-	conn_set_phase(c, PHASE_IDLE, core->opts.idle_ms);
-	c->received = 0;
-	if (core->run != RUN_OPEN)
-		conn_cut(c);
-	core_unlock(core);
-	if (r)
-		request_free(r);
-	if (answer)
-		MHD_destroy_response(answer);
-	if (s)
-		stream_over(s);
+	let_go(conn_of(mhd));
 }
 
 /* Locked. A socket whose client has closed; the library does not watch sleeping ones. */

@@ -38,7 +38,8 @@ canon_fn canon_email;
 canon_fn canon_forward_source; /* an address, or @domain: every address of the domain */
 canon_fn canon_forward_target;
 
-canon_fn canon_username;   /* 2-32 of a-z 0-9 _, a letter first, not reserved; never altered */
+canon_fn canon_login;      /* 2-32 of a-z 0-9 _, a letter first: a login of the panel alone */
+canon_fn canon_username;   /* the same, not reserved: also a user of the system; never altered */
 canon_fn canon_label_name; /* packages, cron jobs, containers: 1-64 of letters digits space . _ - */
 canon_fn canon_db_name;    /* 1-64 of a-z 0-9 _, a letter first */
 

@@ -81,7 +81,7 @@ const struct kind kind_setting = {
 static const struct field package_fields[] = {
 	STRING_ROW(package, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name,
 		   .doc = "Name of the package."),
-	REF_ROW(package, owner, .ref = &kind_user, .canon = canon_username,
+	REF_ROW(package, owner, .ref = &kind_user, .canon = canon_login,
 		.doc = "Reseller it belongs to; unset: offered to everybody."),
 	LIMIT_ROW(package, disk_mb, "1024",
 		  "Disk space in MiB, for all that the system user owns where the home lies."),
@@ -113,14 +113,14 @@ const struct kind kind_package = {
 /* user */
 
 static const struct field user_fields[] = {
-	STRING_ROW(user, username, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_username,
+	STRING_ROW(user, username, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_login,
 		   .doc = "Login name."),
 	CHOICE_ROW(user, role, .choices = roles, .dflt = "user", .doc = "What the user may do."),
 	CHOICE_ROW(user, status, .choices = user_states, .dflt = "active",
 		   .doc = "Whether the login works."),
 	STRING_ROW(user, email, .canon = canon_email, .flags = FIELD_INDEX,
 		   .doc = "E-mail address."),
-	REF_ROW(user, reseller, .ref = &kind_user, .canon = canon_username, .flags = FIELD_INDEX,
+	REF_ROW(user, reseller, .ref = &kind_user, .canon = canon_login, .flags = FIELD_INDEX,
 		.doc = "Reseller whose customer it is."),
 	STRING_ROW(user, contact_name, .canon = canon_text, .doc = "Name of the person."),
 	STRING_ROW(user, contact_phone, .canon = canon_text, .doc = "Telephone number."),
@@ -160,7 +160,7 @@ static int account_check(const void *ctx, const void *res, struct err *err)
 static const struct field account_fields[] = {
 	STRING_ROW(account, username, .flags = FIELD_KEY | FIELD_FIXED, .impact = IMPACT_REPLACE,
 		   .canon = canon_username, .doc = "System user, 2 to 32 characters: a-z, 0-9, _."),
-	REF_ROW(account, user, .ref = &kind_user, .canon = canon_username, .flags = FIELD_INDEX,
+	REF_ROW(account, user, .ref = &kind_user, .canon = canon_login, .flags = FIELD_INDEX,
 		.doc = "Panel login that owns the account."),
 	REF_ROW(account, package, .ref = &kind_package, .canon = canon_label_name,
 		.flags = FIELD_INDEX, .doc = "Package whose limits hold; unset: no limits."),
@@ -743,7 +743,7 @@ const struct kind kind_firewall_rule = {
 
 static const struct field branding_fields[] = {
 	REF_ROW(branding, reseller, .flags = FIELD_KEY | FIELD_FIXED | FIELD_PARENT | FIELD_INDEX,
-		.ref = &kind_user, .canon = canon_username, .doc = "Reseller it is for."),
+		.ref = &kind_user, .canon = canon_login, .doc = "Reseller it is for."),
 	STRING_ROW(branding, panel_name, .canon = canon_text, .dflt = "NovaCPX",
 		   .doc = "Name of the panel."),
 	STRING_ROW(branding, logo_url, .canon = canon_text, .doc = "Address of the logo."),
