@@ -319,7 +319,8 @@ static void *resource_of(struct undo *u, const struct kind *k, sqlite3_changeset
 		if (f->type == FIELD_SECRET)
 			continue;
 		v = NULL;
-		(void)sqlite3changeset_old(it, col++, &v);
+		if (sqlite3changeset_old(it, col++, &v) != SQLITE_OK)
+			continue; /* older than the field: its default */
 		res_sql_take(u->a.ctx, f, res,
 			     v && sqlite3_value_type(v) != SQLITE_NULL
 				     ? (const char *)sqlite3_value_text(v)
