@@ -187,7 +187,7 @@ static int check_schema(struct sql *db, struct err *err)
 	int r;
 
 	if (!db->check)
-		return 0;
+	(void)sqlite3_reset(st->st);
 	r = sql_get(db, "PRAGMA schema_version", &st, err);
 	if (r >= 0)
 		r = sql_step(st, err);
