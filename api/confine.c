@@ -177,11 +177,12 @@ int confine_files(const struct confine_path *paths, size_t n, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(of_libraries) && r >= 0; i++)
 		r = allow(rules, of_libraries[i], RIGHTS_READ, err);
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = allow(rules, paths[i].path,
-			  paths[i].is_writable
-				  ? (RIGHTS_READ | RIGHTS_WRITE) & attr.handled_access_fs
-				  : RIGHTS_READ,
-			  err);
+		r = !paths[i].path ? 0
+				   : allow(rules, paths[i].path,
+					   paths[i].is_writable ? (RIGHTS_READ | RIGHTS_WRITE) &
+									  attr.handled_access_fs
+								: RIGHTS_READ,
+					   err);
 	if (r >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_sys(err, "no new privileges");
 	if (r >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)

@@ -24,7 +24,7 @@
 int confine_user(const char *root, const char *name, struct err *err) must_check;
 
 struct confine_path {
-	const char *path; /* file or folder; one that is not there is left out */
+	const char *path; /* file or folder; NULL, and one that is not there, is left out */
 	bool is_writable;
 };
 
