@@ -311,12 +311,15 @@ struct stream *request_stream(struct request *r, const struct header *headers,
 	/* The library sends the head together with the first of the body, so there must be one. */
 	stream_put(s, ":\n\n", 3);
 	core_unlock(core);
-	answer = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, stream_read, s,
-						   stream_free_cb);
+	/* After a head alone the library would still send the last chunk: that one gets no stream. */
+	answer = r->is_head ? MHD_create_response_from_buffer_with_free_callback_cls(
+				      0, (void *)"", stream_free_cb, s)
+			    : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, stream_read,
+								s, stream_free_cb);
 	if (!answer)
 		mem_abort();
 	if (add_headers(answer, "text/event-stream", headers)) {
-		settle(r, MHD_HTTP_OK, answer, 0, s);
+		settle(r, MHD_HTTP_OK, answer, 0, r->is_head ? NULL : s);
 		return s;
 	}
 	MHD_destroy_response(answer);

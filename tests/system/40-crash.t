@@ -39,6 +39,10 @@ both() {
 	said=$(cat "$scratch"/shard-[01])
 }
 
+# The sanitizers' build is slow: every tenth point of each half.
+of=2
+[[ $variant == debug ]] || of=20
+
 # report that both came to their end and said nothing bad
 good() {
 	local rc=0
@@ -60,13 +64,13 @@ like "a base and a change set" "$said" "done: [0-9]+ points"
 unlike "converge" "$said" "bad:"
 diag "$(run sed 's/^[0-9]* //' $work/trace | sort | uniq -c | tr -s ' \n' ' ')"
 
-both run 2 kill
+both run $of kill
 good "killed at every point: the same machine, nothing left over"
-both run 2 ENOSPC
+both run $of ENOSPC
 good "disk full at every point: told with a path, nothing half made, the next run mends it"
-both run 2 EIO
+both run $of EIO
 good "input/output error at every point: the same"
-both random 25
+both random $((50 / of))
 good "killed at random times: the same machine"
 
 # ---- daemons that really run: what was written but not told to them when it was killed, the next run tells

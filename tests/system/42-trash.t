@@ -98,9 +98,9 @@ unlike "no site" "$(site eve.test /kept.txt)" kept
 fails "no mail" mail_send eve@eve.test
 is "no login" "$(mail_count eve@eve.test eves-secret-77 2>/dev/null)" ""
 like "the trash has it" "$(run novacpx trash list)" "eve.*/home/.novacpx-trash/eve-"
-msh 'mkdir /root/aside; mv /var/lib/novacpx/engine.db* /root/aside'
+msh 'mkdir /root/aside; mv /var/lib/novacpx/engine/engine.db* /root/aside'
 like "also when engine.db was lost" "$(run novacpx trash list)" "eve.*/home/.novacpx-trash/eve-"
-msh 'rm /var/lib/novacpx/engine.db*; mv /root/aside/* /var/lib/novacpx'
+msh 'rm /var/lib/novacpx/engine/engine.db*; mv /root/aside/* /var/lib/novacpx/engine'
 unlike "for root alone" "$(run stat -c %a /home/.novacpx-trash /var/log/novacpx/sites/.novacpx-trash)" "[1-7]$"
 novacpx_is "a pass has nothing to do" 0 pass --full
 like "and says so" "$said" "^No(thing| action)"

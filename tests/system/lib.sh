@@ -17,6 +17,15 @@ machine=$tests_dir/machine/machine
 variant=${VARIANT:-debug}
 name=sys-$(basename "$0" .t | tr -c 'a-z0-9\n' -)-$$
 scratch=$(mktemp -d)
+# In the sanitizers' variants no report is lost, whichever process of the machine makes it: all come into one folder.
+sanitizers=()
+case $variant in
+asan | ubsan)
+	mkdir -m 1777 "$scratch/sanitizer"
+	chmod 755 "$scratch"
+	sanitizers=(ASAN_OPTIONS=log_path=/var/log/sanitizer/asan UBSAN_OPTIONS=log_path=/var/log/sanitizer/ubsan:print_stacktrace=1)
+	;;
+esac
 tap_n=0 tap_failed=0 tap_plan=''
 
 # ---- TAP
@@ -26,6 +35,7 @@ finish() {
 	local rc=$?
 	trap - EXIT
 	"$machine" down "$name" >/dev/null 2>&1
+	[[ ! $(sanitizer_reports) ]] || diag "$(sanitizer_reports)"
 	rm -rf "$scratch"
 	((tap_failed == 0)) || rc=1
 	exit "$rc"
@@ -40,8 +50,18 @@ plan() {
 }
 
 done_testing() {
+	if ((${#sanitizers[@]})); then
+		# a daemon that ends looks for leaks
+		run pkill -TERM -x novacpxd >/dev/null 2>&1 && eventually 20 msh '! pgrep -x novacpxd'
+		is "the sanitizers have nothing to say" "$(sanitizer_reports | head -n 60)" ""
+		rm -f "$scratch"/sanitizer/*
+	fi
 	[[ $tap_plan ]] || echo "1..$tap_n"
 	exit 0
+}
+
+sanitizer_reports() {
+	find "$scratch" -path "$scratch/sanitizer/*" -type f -exec cat {} +
 }
 
 skip_all() {
@@ -142,6 +162,7 @@ machine_up() {
 		[[ ! -x $checkout/build/$variant/${program#*/} ]] ||
 			options+=(-b "$checkout/build/$variant/${program#*/}:/usr/$program:ro")
 	done
+	((!${#sanitizers[@]})) || options+=(-b "$scratch/sanitizer:/var/log/sanitizer")
 	[[ ! -d $checkout/examples ]] || options+=(-b "$checkout/examples:/usr/share/novacpx/examples:ro")
 	"$machine" up "$name" "${options[@]}" "$@" || bail "the machine did not start"
 }
@@ -152,11 +173,11 @@ machine_down() {
 
 # run CMD...: in the machine. sh SCRIPT: the same by bash -euc. Both keep stdin, stdout and status.
 run() {
-	"$machine" run "$name" "$@"
+	"$machine" run "$name" ${sanitizers[@]+"${sanitizers[@]}"} "$@"
 }
 
 msh() {
-	"$machine" sh "$name" "$1"
+	run bash -euc "$1"
 }
 
 # put PATH: writes stdin to a file in the machine, making its folders
