@@ -142,35 +142,35 @@ TEST(forwarders_may_not_lead_back)
 
 TEST(what_several_resources_break_together_is_told_once_and_names_the_other)
 {
-	struct fix f;
+	struct store_fix f;
 
-	setup(&f);
-	john(&f);
-	put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "x@example.com", "destination", "a@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "c@example.com", "destination", "a@example.com",
-	    "account", "john", NULL);
-	must_refuse(&f, "\"c@example.com\" forwards to \"a@example.com\" again");
+	fix_open(&f);
+	fix_john(&f);
+	fix_put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "x@example.com", "destination", "a@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "c@example.com", "destination", "a@example.com",
+		"account", "john", NULL);
+	fix_refused(&f, "\"c@example.com\" forwards to \"a@example.com\" again");
 	assert_int_equal(f.problems.n, 1);
 	assert_true(f.problems.v[0].has_other);
 	assert_int_equal(f.problems.v[0].change, 0);
 	assert_int_equal(f.problems.v[0].other, 3);
 
-	put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "b@example.com", "destination", "a@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "c@example.com", "destination", "b@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
-	    "account", "john", NULL);
-	must_refuse(&f, "would come back");
+	fix_put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "b@example.com", "destination", "a@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "c@example.com", "destination", "b@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
+		"account", "john", NULL);
+	fix_refused(&f, "would come back");
 	assert_int_equal(f.problems.n, 2); /* two rings */
-	done(&f);
+	fix_done(&f);
 }
 
 TEST(package_limits_hold_when_adding_and_when_the_package_changes)
