@@ -9,7 +9,7 @@
 
 enum {
 	HASHERS = 2,
-	WAITERS = 8,
+	WAITERS = 32, /* they mostly sleep */
 	WRITES_WAITING_MAX = 4096,
 	HASHES_WAITING_MAX = 64,
 	WAITS_WAITING_MAX = 256,

@@ -30,7 +30,7 @@ struct api_opts {
 	struct rate_opts rate;
 	const char *const
 		*proxies; /* addresses whose X-Forwarded-For is believed; NULL ends; or NULL */
-	unsigned hashers, waiters; /* threads; 0: 2, 8 */
+	unsigned hashers, waiters; /* threads; 0: 2, 32 */
 };
 
 struct api {

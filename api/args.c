@@ -190,6 +190,7 @@ static const char *put(struct call *c, const struct param *p, const char *text, 
 	case PARAM_REF:
 		if (!whole_number(text, &a->num))
 			a->num = 0; /* names nothing */
+		a->value = (struct value){ .type = VALUE_INT, .num = a->num, .text = text };
 		return NULL;
 	case PARAM_TEXT:
 	case PARAM_SECRET:

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/write.h"
 
@@ -218,6 +219,7 @@ static int find_first(struct call *c, struct changeset *cs, struct err *err)
 int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 {
 	struct revision rev = {
+		.time = (int64_t)time(NULL),
 		.actor = c->who.username ? c->who.username : "billing",
 		.source = c->who.role == ROLE_BILLING ? "whmcs" : "api",
 		.actor_id = c->who.id,

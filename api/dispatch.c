@@ -628,6 +628,13 @@ static int show_plan(struct call *c, struct err *err)
 	return 0;
 }
 
+static const char *text_of(struct call *c, const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	return mem_str(c->ctx, text ? text : "");
+}
+
 /* The answer keeps what was written, whether or not the engine gets to it in time. */
 static void wait_for_engine(struct call *c)
 {
@@ -637,20 +644,16 @@ static void wait_for_engine(struct call *c)
 		json_pack("{s:s, s:I, s:I, s:s?}", "op", "wait", "revision", (json_int_t)c->rev,
 			  "timeout_ms", (json_int_t)c->wait_ms, "resource", c->resource);
 	int r = engine_call(c->api->engine, request, c->wait_ms + 2000, &answer, &err);
-	const json_t *condition = json_object_get(answer, "condition");
+	const json_t *first = json_array_get(json_object_get(answer, "conditions"), 0);
 
 	json_decref(request);
-	c->condition.type = "Progressing";
-	c->condition.reason = r == -ERR_ABSENT ? "NotRunning" : "Waiting";
-	c->condition.message = mem_str(c->ctx, err.msg);
-	if (r >= 0) {
-		const char *type = json_string_value(json_object_get(condition, "type"));
-		const char *reason = json_string_value(json_object_get(condition, "reason"));
-		const char *message = json_string_value(json_object_get(condition, "message"));
-
-		c->condition.type = mem_str(c->ctx, type ? type : "Ready");
-		c->condition.reason = mem_str(c->ctx, reason ? reason : "Applied");
-		c->condition.message = mem_str(c->ctx, message);
+	c->condition.type = r < 0 ? "Progressing" : "Ready";
+	c->condition.reason = r == -ERR_ABSENT ? "NotRunning" : r < 0 ? "Waiting" : "Applied";
+	c->condition.message = mem_str(c->ctx, r < 0 ? err.msg : NULL);
+	if (first) {
+		c->condition.type = text_of(c, first, "type");
+		c->condition.reason = text_of(c, first, "reason");
+		c->condition.message = text_of(c, first, "message");
 	}
 	json_decref(answer);
 }

@@ -153,7 +153,7 @@ static const char *read_headers(struct request *r, struct MHD_Connection *mhd, c
 
 	if (!info)
 		return "The head cannot be read.";
-	c.arena = mem_dup(r, "", info->header_size);
+	c.arena = mem_zero(r, info->header_size);
 	c.layout.at = version + strlen(version) + 2;
 	c.layout.is_exact = r->target_at == method + strlen(method) + 1 &&
 			    version == r->target_at + strlen(r->target) + 1 &&

@@ -211,8 +211,8 @@ static const struct column database_columns[] = {
 	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
 	{ "db_name", COLUMN_TEXT, "t.name", NULL },
 	{ "db_user", COLUMN_TEXT,
-	  "(SELECT u.name FROM database_user u, json_each(u.databases) j WHERE u.account=t.account "
-	  "AND j.value=t.name ORDER BY u.id LIMIT 1)",
+	  "(SELECT u.name FROM database_user u WHERE u.account=t.account AND "
+	  "instr(char(10)||u.databases||char(10),char(10)||t.name||char(10)) ORDER BY u.id LIMIT 1)",
 	  NULL },
 	{ "db_type", COLUMN_TEXT, "t.type", NULL },
 	{ "size_mb", COLUMN_INT, "0", NULL },

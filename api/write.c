@@ -81,20 +81,46 @@ static int write_call(struct call *c, struct err *err)
 	return r;
 }
 
+/* What each came to, in the order of the calls. */
+static void write_all(struct call **calls, size_t n, int *results)
+{
+	struct seat *seat = calls[0]->seat;
+	struct err err = ERR_INIT;
+	int r = store_batch_begin(seat->store, &err);
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		calls[i]->seat = seat;
+		calls[i]->store = seat->store;
+		results[i] = write_call(calls[i], &calls[i]->err);
+	}
+	if (r >= 0)
+		r = store_batch_commit(seat->store, &err);
+	/* nothing of a batch that could not be committed stands, and nobody is told otherwise */
+	for (size_t i = 0; i < n && r < 0; i++) {
+		if (results[i] < 0)
+			continue;
+		calls[i]->err = err;
+		calls[i]->status = 0;
+		results[i] = r;
+	}
+}
+
 void write_calls(void **items, size_t n, void *arg)
 {
 	struct api *api = arg;
+	struct call **calls = (struct call **)items;
+	int results[WORK_BATCH_MAX] = { 0 };
+	struct err err = ERR_INIT;
+	int r = api_seat(api, &calls[0]->seat, &err);
 
-	for (size_t i = 0; i < n; i++) {
-		struct call *c = items[i];
-		int r = api_seat(api, &c->seat, &c->err);
-
-		if (r >= 0) {
-			c->store = c->seat->store;
-			r = write_call(c, &c->err);
-		}
-		if (r >= 0 && !c->is_dry_run)
-			engine_wake(api->engine);
-		dispatch_written(c, r);
+	for (size_t i = 0; i < n && r < 0; i++) {
+		calls[i]->err = err;
+		results[i] = r;
 	}
+	if (r >= 0) {
+		write_all(calls, n, results);
+		engine_wake(api->engine);
+	}
+	for (size_t i = 0; i < n; i++)
+		dispatch_written(calls[i], results[i]);
 }

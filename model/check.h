@@ -38,7 +38,8 @@ canon_fn canon_email;
 canon_fn canon_forward_source; /* an address, or @domain: every address of the domain */
 canon_fn canon_forward_target;
 
-canon_fn canon_username;   /* 2-32 of a-z 0-9 _, a letter first, not reserved; never altered */
+canon_fn canon_login;      /* 2-32 of a-z 0-9 _, a letter first: a login of the panel alone */
+canon_fn canon_username;   /* the same, not reserved: also a user of the system; never altered */
 canon_fn canon_label_name; /* packages, cron jobs, containers: 1-64 of letters digits space . _ - */
 canon_fn canon_db_name;    /* 1-64 of a-z 0-9 _, a letter first */
 
@@ -49,6 +50,17 @@ canon_fn canon_docroot; /* canon_path without " \ ; { } $ */
 /* Five fields, or @daily and the like, which become five fields. Names of months and days stay
  * (lower-case) where they stand alone, in lists and ranges they become numbers: crontab(5). */
 canon_fn canon_cron_schedule;
+
+enum {
+	CRON_FIELDS = 5 /* minute, hour, day, month, weekday */
+};
+
+/* The five fields of a canonical schedule. On CTX. */
+int cron_split(const void *ctx, const char *schedule, const char *ret[CRON_FIELDS],
+	       struct err *err) must_check;
+/* The canonical schedule of five fields; a field that is NULL or empty is "*". */
+int cron_join(const void *ctx, const char *const fields[CRON_FIELDS], const char **ret,
+	      struct err *err) must_check;
 canon_fn canon_cron_command; /* one line of 1-998 bytes; % keeps cron's meaning */
 
 canon_fn canon_ip;

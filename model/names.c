@@ -91,7 +91,7 @@ bool username_is_reserved(const char *name)
 		       sizeof(reserved_names[0]), compare_name) != NULL;
 }
 
-int canon_username(const void *ctx, const char *value, const char **ret, struct err *err)
+int canon_login(const void *ctx, const char *value, const char **ret, struct err *err)
 {
 	static const char allowed[] = "a user name has 2 to 32 lower-case letters, digits and _, "
 				      "and starts with a letter";
@@ -103,10 +103,21 @@ int canon_username(const void *ctx, const char *value, const char **ret, struct 
 		return check_refuse(value, err, "the upper-case %c; %s", value[good], allowed);
 	if (good < len || len < 2 || len > USERNAME_MAX || !strchr(LOWER, value[0]))
 		return check_refuse(value, err, "not allowed; %s", allowed);
+	*ret = value;
+	return 0;
+}
+
+int canon_username(const void *ctx, const char *value, const char **ret, struct err *err)
+{
+	const char *login;
+	int r = canon_login(ctx, value, &login, err);
+
+	if (r < 0)
+		return r;
 	if (username_is_reserved(value))
 		return check_refuse(value, err,
 				    "reserved for the system or a service; choose another name");
-	*ret = value;
+	*ret = login;
 	return 0;
 }
 
