@@ -187,14 +187,14 @@ static int check_schema(struct sql *db, struct err *err)
 	int r;
 
 	if (!db->check)
-		(void)sqlite3_reset(st->st);
+		return 0;
 	r = sql_get(db, "PRAGMA schema_version", &st, err);
 	if (r >= 0)
 		r = sql_step(st, err);
 	if (r < 0)
 		return r;
 	version = sql_int(st, 0);
-	sql_reset(st);
+	(void)sqlite3_reset(st->st);
 	if (version == db->checked)
 		return 0;
 	allow_triggers(db, 0);
