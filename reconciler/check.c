@@ -13,6 +13,7 @@
 #include "reconciler/check_pool.h"
 #include "reconciler/checkns.h"
 #include "reconciler/memdir.h"
+#include "reconciler/names.h"
 #include "reconciler/service.h"
 
 enum {
@@ -580,8 +581,13 @@ static int check_service(struct check *c, struct err *err)
 			r = judge(c, &res, err);
 		if (r < 0)
 			return r;
-		if (!c->suspects.n || res.status == 0)
+		if (!c->suspects.n)
 			return 0;
+		if (res.status == 0) {
+			if (strcmp(c->svc->name, "nginx") == 0)
+				names_note(c->p, res.out);
+			return 0;
+		}
 		a = culprit(c, res.out, &words);
 		if (a) {
 			quarantine(c, a->art.resource, words);

@@ -12,6 +12,7 @@
 #include "reconciler/archive.h"
 #include "reconciler/flap.h"
 #include "reconciler/memdir.h"
+#include "reconciler/names.h"
 #include "reconciler/owed.h"
 #include "reconciler/trash.h"
 #include "reconciler/trash_note.h"
@@ -614,6 +615,7 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 	if (r >= 0) {
 		prune_gone(p);
 		run_purge(p);
+		names_tell(p);
 		r = record(p, x, err);
 	}
 	if (r < 0 && execute_recover(p->e, &ignored) < 0)

@@ -174,7 +174,7 @@ static int reload(const void *ctx, const struct service_at *at, const struct ser
 
 struct judging {
 	const struct checkns *ns;
-	struct buf *out;
+	struct buf *out, *warnings;
 	bool live;
 };
 
@@ -212,6 +212,11 @@ static void judge_file(const void *ctx, int root, const char *path, void *arg)
 		return;
 	if (j->out->len || fs_read(ctx, root, path, FILE_MAX, 0, &data, &len, &ignored) < 0)
 		return;
+	at = strstr(data, "TAKES "); /* a server block of that name */
+	if (at)
+		buf_printf(j->warnings,
+			   "[warn] conflicting server name \"%s\" on 0.0.0.0:80, ignored\n",
+			   mem_strn(ctx, at + 6, strcspn(at + 6, ";\n")));
 	at = strstr(data, "BROKEN");
 	if (!at)
 		return;
@@ -241,7 +246,8 @@ static int validate(const void *ctx, const struct checkns *ns, const char *const
 		    struct proc_result *ret, struct err *err)
 {
 	struct buf out = BUF_ON(ctx);
-	struct judging j = { .ns = ns, .out = &out };
+	struct buf warnings = BUF_ON(ctx);
+	struct judging j = { .ns = ns, .out = &out, .warnings = &warnings };
 	const char *dir = validated(argv);
 	cleanup_(fd_close) int root = fs_root_open(ns->root_path, err);
 
@@ -260,7 +266,25 @@ static int validate(const void *ctx, const struct checkns *ns, const char *const
 	if (!argv[1] || strcmp(argv[1], "-z") != 0) /* that looks at the staged zones alone */
 		each_file(ctx, root, dir, 0, judge_file, &j);
 	*ret = (struct proc_result){ .status = out.len ? 1 : 0,
-				     .out = mem_str(ctx, buf_str(&out)) };
+				     .out = mem_fmt(ctx, "%s%s", buf_str(&warnings),
+						    buf_str(&out)) };
+	return 0;
+}
+
+/* A block is used that is read before ours, /etc/nginx/conf.d/novacpx.conf. */
+static int probe_site(const struct service_at *at, const char *host, int timeout_ms,
+		      struct err *err)
+{
+	static const char path[] = "/etc/nginx/conf.d/a.conf";
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "probe");
+	struct err ignored = ERR_INIT;
+	char *data = NULL;
+	size_t len;
+
+	(void)timeout_ms;
+	if (fs_read(ctx, at->root, path, FILE_MAX, 0, &data, &len, &ignored) >= 0 &&
+	    strstr(data, mem_fmt(ctx, "TAKES %s;", host)))
+		return err_set(err, ERR_CHECK, "another server block answers");
 	return 0;
 }
 
@@ -482,6 +506,7 @@ static void second_await(const struct timespec *since)
 const struct verbs verbs_recording = {
 	.validate = validate,
 	.reload = reload,
+	.site_probe = probe_site,
 	.zones_open = zones_open,
 	.zones_close = zones_close,
 	.zone_add = zone_add,
