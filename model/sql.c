@@ -187,14 +187,14 @@ static int check_schema(struct sql *db, struct err *err)
 	int r;
 
 	if (!db->check)
-	(void)sqlite3_reset(st->st);
+		return 0;
 	r = sql_get(db, "PRAGMA schema_version", &st, err);
 	if (r >= 0)
 		r = sql_step(st, err);
 	if (r < 0)
 		return r;
 	version = sql_int(st, 0);
-	sql_reset(st);
+	(void)sqlite3_reset(st->st);
 	if (version == db->checked)
 		return 0;
 	allow_triggers(db, 0);
@@ -392,7 +392,7 @@ int sql_begin(struct sql *db, struct err *err)
 	return begin(db, "BEGIN IMMEDIATE", err);
 }
 
-static bool is_in_transaction(struct sql *db)
+bool sql_in_txn(struct sql *db)
 {
 	return sqlite3_get_autocommit(db->handle) == 0;
 }
@@ -401,7 +401,7 @@ int sql_begin_reading(struct sql *db, struct err *err)
 {
 	int r;
 
-	if (is_in_transaction(db))
+	if (sql_in_txn(db))
 		return 0;
 	r = begin(db, "BEGIN", err);
 	return r < 0 ? r : 1;
@@ -422,6 +422,6 @@ void sql_rollback(struct sql *db)
 {
 	struct err ignored = ERR_INIT;
 
-	if (is_in_transaction(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
+	if (sql_in_txn(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
 		return; /* nothing is lost: the connection ends it anyway */
 }

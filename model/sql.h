@@ -68,5 +68,6 @@ int sql_begin(struct sql *db, struct err *err) must_check; /* BEGIN IMMEDIATE */
 int sql_begin_reading(struct sql *db, struct err *err) must_check;
 int sql_commit(struct sql *db, struct err *err) must_check;
 void sql_rollback(struct sql *db);
+bool sql_in_txn(struct sql *db);
 
 #endif
