@@ -41,8 +41,10 @@ static json_t *text_json(const void *ctx, const char *text)
 	if (j)
 		return j;
 	ascii = mem_str(ctx, text); /* no UTF-8 */
-	for (char *p = ascii; *p; p++)
-		*p = (unsigned char)*p < 0x80 ? *p : '?';
+	for (char *p = ascii; *p; p++) {
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	}
 	return json_string(ascii);
 }
 
