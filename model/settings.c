@@ -272,6 +272,8 @@ int setting_canon(const void *ctx, const char *name, const char *value, const ch
 	if (!row)
 		return unknown(name, err);
 	*ret = value;
+	if (!*value && !*row->dflt && !row->is_secret)
+		return 0; /* unset */
 	if (row->choices)
 		return in_choices(ctx, row, value, ret, err);
 	if (row->max > row->min)

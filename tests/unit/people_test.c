@@ -282,6 +282,11 @@ TEST(settings_take_what_we_can_honour_and_say_so_of_what_others_offer)
 	assert_string_equal(setting_get(&f, "panel_hosts")->value,
 			    "panel.example.com,cp.example.net");
 	assert_int_equal(setting_items(f.ctx, setting_get(&f, "panel_hosts")->value).n, 2);
+	set(&f, "notify_admin_email", "");
+	set(&f, "panel_hosts", "");
+	fix_committed(&f);
+	set(&f, "notify_from_email", "");
+	fix_refused(&f, "notify_from_email");
 	set(&f, "trusted_proxies", "10.0.0.0/8,everybody");
 	fix_refused(&f, "everybody");
 	fix_done(&f);
