@@ -57,6 +57,9 @@ static int owe(struct plan *p, const struct action *a, struct err *err)
 		return owed_put(p->e->db,
 				mem_fmt(p->ctx, OWED_ZONE "%s", strchr(a->art.resource, '/') + 1),
 				err);
+	if (is_live(a) && a->art.type == ARTIFACT_ZONE && a->op == ACTION_DELETE &&
+	    zone_is_reverse(a->art.path)) /* act_zone.c */
+		return owed_put(p->e->db, OWED_RELOAD "bind", err);
 	return 0;
 }
 

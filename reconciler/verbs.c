@@ -9,4 +9,5 @@ const struct verbs verbs_real = {
 	.zone_del = rndc_zone_del,
 	.zone_reload = rndc_zone_reload,
 	.zone_serial = rndc_zone_serial,
+	.zone_is_builtin = rndc_zone_is_builtin,
 };

@@ -24,6 +24,7 @@ struct verbs {
 	int (*zone_del)(struct rndc *r, const char *zone, struct err *err);
 	int (*zone_reload)(struct rndc *r, const char *zone, struct err *err);
 	int (*zone_serial)(struct rndc *r, const char *zone, uint32_t *ret, struct err *err);
+	int (*zone_is_builtin)(struct rndc *r, const char *zone, bool *ret, struct err *err);
 };
 
 extern const struct verbs verbs_real;
