@@ -209,15 +209,27 @@ reference-check: $(B)/novacpx ## docs/reference.md is what the tables say
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: install
-install: ## install programs, manual page, completion and unit (DESTDIR=, PREFIX=/usr)
+UNITS := reconciler/novacpxd.service api/novacpx-api.service api/novacpx-api.socket
+INSTALL = install -D -m
+
+.PHONY: install install-units
+install: install-units ## install programs, manual page, completion, units, user and folders (DESTDIR=, PREFIX=/usr)
 	+$(MAKE) -s VARIANT=release
-	install -D -m 0755 build/release/novacpx $(DESTDIR)$(PREFIX)/bin/novacpx
-	install -D -m 0755 build/release/novacpxd $(DESTDIR)$(PREFIX)/sbin/novacpxd
+	$(INSTALL) 0755 build/release/novacpx $(DESTDIR)$(PREFIX)/bin/novacpx
+	$(INSTALL) 0755 build/release/novacpxd $(DESTDIR)$(PREFIX)/sbin/novacpxd
+	$(INSTALL) 0755 build/release/novacpx-api $(DESTDIR)$(PREFIX)/sbin/novacpx-api
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	build/release/novacpx man >$(DESTDIR)$(PREFIX)/share/man/man8/novacpx.8
 	build/release/novacpx completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/novacpx
-	install -D -m 0644 reconciler/novacpxd.service $(DESTDIR)/lib/systemd/system/novacpxd.service
+
+# What says how they are run. Programs elsewhere than in /usr: the units name them there.
+install-units:
+	@for unit in $(UNITS); do \
+		$(INSTALL) 0644 $$unit $(DESTDIR)/lib/systemd/system/$${unit##*/} && \
+		sed -i 's|=/usr/sbin/novacpx|=$(PREFIX)/sbin/novacpx|' $(DESTDIR)/lib/systemd/system/$${unit##*/} || exit; \
+	done
+	$(INSTALL) 0644 api/novacpx.sysusers $(DESTDIR)/usr/lib/sysusers.d/novacpx.conf
+	$(INSTALL) 0644 api/novacpx.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/novacpx.conf
 
 .PHONY: format format-check
 format: ## format the code

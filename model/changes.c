@@ -31,6 +31,16 @@ int change_set(const void *ctx, struct change *c, const struct field *f, const s
 	return r;
 }
 
+void change_mark_key(struct change *c)
+{
+	const struct kind *k = ((struct res *)c->res)->kind;
+
+	FIELD_FOREACH(f, k) {
+		if (f->flags & FIELD_KEY)
+			c->set |= bit(k, f);
+	}
+}
+
 void problem_add(struct problems *p, size_t change, enum err_code code, const char *resource,
 		 const char *field, const char *fmt, ...)
 {
@@ -333,6 +343,8 @@ static int apply_put(struct apply *a, struct change *c, size_t i, struct err *er
 		return err_set(err, ERR_CONFLICT, "%s exists already", res_name(a->ctx, existing));
 	res = merged(a, c, existing);
 	r = res_verify(a->ctx, res, err);
+	if (r >= 0 && ((struct res *)res)->kind->settle)
+		((struct res *)res)->kind->settle(res, existing, a->rev->time);
 	if (r >= 0 && existing) {
 		tell(c, res);
 		r = res_diff(existing, res, fixed_field, err);
@@ -365,23 +377,16 @@ static int apply_one(struct apply *a, struct change *c, size_t i, struct err *er
 	return r < 0 ? r : apply_delete(a, existing, i, err);
 }
 
-/* Asked when a table is first written to, which is cheaper than naming all of them each time. */
-static int is_recorded(void *arg, const char *table)
-{
-	(void)arg;
-	return kind_find(table) != NULL;
-}
-
+/* The tables in the order of the kinds: changesets and what undoing them touches come in it. */
 static int begin_recording(struct apply *a, struct err *err)
 {
 	int r = sqlite3session_create(sql_handle(a->s->db), "main", &a->session);
 
-	if (r == SQLITE_OK)
-		r = sqlite3session_attach(a->session, NULL);
-	if (r != SQLITE_OK)
-		return sql_fail(a->s->db, err, "record changes");
-	sqlite3session_table_filter(a->session, is_recorded, NULL);
-	return 0;
+	KIND_FOREACH(k) {
+		if (r == SQLITE_OK)
+			r = sqlite3session_attach(a->session, k->name);
+	}
+	return r == SQLITE_OK ? 0 : sql_fail(a->s->db, err, "record changes");
 }
 
 int apply_begin(struct apply *a, struct err *err)

@@ -50,6 +50,17 @@ canon_fn canon_docroot; /* canon_path without " \ ; { } $ */
 /* Five fields, or @daily and the like, which become five fields. Names of months and days stay
  * (lower-case) where they stand alone, in lists and ranges they become numbers: crontab(5). */
 canon_fn canon_cron_schedule;
+
+enum {
+	CRON_FIELDS = 5 /* minute, hour, day, month, weekday */
+};
+
+/* The five fields of a canonical schedule. On CTX. */
+int cron_split(const void *ctx, const char *schedule, const char *ret[CRON_FIELDS],
+	       struct err *err) must_check;
+/* The canonical schedule of five fields; a field that is NULL or empty is "*". */
+int cron_join(const void *ctx, const char *const fields[CRON_FIELDS], const char **ret,
+	      struct err *err) must_check;
 canon_fn canon_cron_command; /* one line of 1-998 bytes; % keeps cron's meaning */
 
 canon_fn canon_ip;

@@ -245,3 +245,31 @@ int canon_cron_schedule(const void *ctx, const char *value, const char **ret, st
 			"%zu fields; a schedule has five: minute hour day month weekday", n);
 	return check_same(ctx, value, buf_str(&out), ret);
 }
+
+int cron_split(const void *ctx, const char *schedule, const char *ret[CRON_FIELDS], struct err *err)
+{
+	const char *parts[CRON_FIELDS];
+	const char *p = schedule;
+
+	for (size_t i = 0; i < CRON_FIELDS; i++) {
+		size_t len = strcspn(p, " ");
+		bool is_last = i + 1 == CRON_FIELDS;
+
+		if (len == 0 || (p[len] == '\0') != is_last)
+			return check_refuse(schedule, err, "not a schedule of five fields");
+		parts[i] = mem_strn(ctx, p, len);
+		p += len + !is_last;
+	}
+	memcpy(ret, parts, sizeof(parts));
+	return 0;
+}
+
+int cron_join(const void *ctx, const char *const fields[CRON_FIELDS], const char **ret,
+	      struct err *err)
+{
+	struct buf b = BUF_ON(ctx);
+
+	for (size_t i = 0; i < CRON_FIELDS; i++)
+		buf_printf(&b, "%s%s", i ? " " : "", fields[i] && *fields[i] ? fields[i] : "*");
+	return canon_cron_schedule(ctx, buf_str(&b), ret, err);
+}

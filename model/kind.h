@@ -34,6 +34,8 @@ struct kind {
 	enum scope_level level;
 	/* Fills derived fields; runs after every field was checked. */
 	int (*derive)(const void *ctx, void *res, struct err *err);
+	/* Fills derived fields that depend on what RES was before (NULL: new) and on the time. */
+	void (*settle)(void *res, const void *before, int64_t now);
 	/* Rules that span fields of one resource. The error's path names the field. */
 	int (*check)(const void *ctx, const void *res, struct err *err);
 	const char *doc;

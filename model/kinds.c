@@ -45,15 +45,45 @@ static int canon_timezone(const void *ctx, const char *value, const char **ret, 
 	return 0;
 }
 
+/* A day: 2026-02-28. */
+static int canon_date(const void *ctx, const char *value, const char **ret, struct err *err)
+{
+	static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	uint64_t y = 0;
+	uint64_t m = 0;
+	uint64_t d = 0;
+	bool is_leap;
+
+	(void)ctx;
+	if (strlen(value) != 10 || value[4] != '-' || value[7] != '-' ||
+	    !check_number(value, 4, 9999, &y) || !check_number(value + 5, 2, 12, &m) ||
+	    !check_number(value + 8, 2, 31, &d) || y < 1970 || m < 1 || d < 1)
+		return err_set(err, ERR_INVALID, "found %s, allowed is a day such as 2026-12-31",
+			       text_quoted(value).s);
+	is_leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+	if (d > (uint64_t)days[m - 1] || (m == 2 && d == 29 && !is_leap))
+		return err_set(err, ERR_INVALID, "%s: that month has no such day", value);
+	*ret = value;
+	return 0;
+}
+
 /* setting */
 
 static int setting_derive(const void *ctx, void *res, struct err *err)
 {
 	struct setting *s = res;
-	int r = setting_canon(ctx, s->name, s->value, &s->value, err);
+	const struct setting_row *row = setting_find(s->name);
+	int r;
 
+	if (row && row->is_secret && strcmp(s->value, SETTING_SECRET) == 0)
+		return 0; /* as it was shown: what is kept stays */
+	r = setting_canon(ctx, s->name, s->value, &s->value, err);
 	if (r < 0 && err && !err->path[0])
 		(void)err_at(err, err->code, "/value", "%s", mem_str(ctx, err->msg));
+	if (r >= 0 && row->is_secret) {
+		s->secret = s->value;
+		s->value = SETTING_SECRET;
+	}
 	return r;
 }
 
@@ -61,6 +91,8 @@ static const struct field setting_fields[] = {
 	STRING_ROW(setting, name, .flags = FIELD_KEY | FIELD_FIXED, .doc = "Which setting."),
 	STRING_ROW(setting, value, .flags = FIELD_REQUIRED, .impact = IMPACT_RESTART,
 		   .canon = canon_text, .doc = "Its value."),
+	SECRET_ROW(setting, secret, .flags = FIELD_DERIVED, .canon = canon_text,
+		   .doc = "The value of a setting that is a secret."),
 };
 
 const struct kind kind_setting = {
@@ -81,7 +113,7 @@ const struct kind kind_setting = {
 static const struct field package_fields[] = {
 	STRING_ROW(package, name, .flags = FIELD_KEY | FIELD_FIXED, .canon = canon_label_name,
 		   .doc = "Name of the package."),
-	REF_ROW(package, owner, .ref = &kind_user, .canon = canon_login,
+	REF_ROW(package, owner, .ref = &kind_user, .canon = canon_login, .flags = FIELD_INDEX,
 		.doc = "Reseller it belongs to; unset: offered to everybody."),
 	LIMIT_ROW(package, disk_mb, "1024",
 		  "Disk space in MiB, for all that the system user owns where the home lies."),
@@ -99,7 +131,22 @@ static const struct field package_fields[] = {
 	BOOL_ROW(
 		package, is_default,
 		.doc = "The one that callers offer first; an account that names none has no limits."),
+	BOOL_ROW(
+		package, retired,
+		.doc = "No longer offered: it holds for the accounts that have it, and no other can take it."),
 };
+
+static int package_check(const void *ctx, const void *res, struct err *err)
+{
+	const struct package *p = res;
+
+	(void)ctx;
+	if (p->retired && p->is_default)
+		return err_at(err, ERR_INVALID, "/is_default",
+			      "is_default: a package that is no longer offered (its field retired) "
+			      "cannot be the one that is offered first");
+	return 0;
+}
 
 const struct kind kind_package = {
 	.name = "package",
@@ -107,6 +154,7 @@ const struct kind kind_package = {
 	.size = sizeof(struct package),
 	KIND_FIELDS(package_fields),
 	.level = SCOPE_SERVER,
+	.check = package_check,
 	.doc = "Limits sold together.",
 };
 
@@ -128,6 +176,11 @@ static const struct field user_fields[] = {
 		   .doc = "Panel theme."),
 	STRING_ROW(user, language, .canon = canon_label_name, .dflt = "en",
 		   .doc = "Panel language."),
+	INT_ROW(user, max_accounts, .min = 0, .max = 1000000000, .dflt = "0",
+		.doc = "Most accounts that a reseller's customers may have; 0: unlimited."),
+	REF_ROW(user, package, .ref = &kind_package, .canon = canon_label_name,
+		.flags = FIELD_INDEX,
+		.doc = "Package that was sold to the user; limits hold for accounts alone."),
 	SECRET_ROW(user, password, .canon = canon_hash, .doc = "Password hash, crypt(3)."),
 };
 
@@ -157,6 +210,17 @@ static int account_check(const void *ctx, const void *res, struct err *err)
 	return 0;
 }
 
+static void account_settle(void *res, const void *before, int64_t now)
+{
+	struct account *a = res;
+	const struct account *was = before;
+
+	if (!account_is_suspended(a))
+		a->suspended_at = INT_UNSET;
+	else
+		a->suspended_at = was && account_is_suspended(was) ? was->suspended_at : now;
+}
+
 static const struct field account_fields[] = {
 	STRING_ROW(account, username, .flags = FIELD_KEY | FIELD_FIXED, .impact = IMPACT_REPLACE,
 		   .canon = canon_username, .doc = "System user, 2 to 32 characters: a-z, 0-9, _."),
@@ -175,6 +239,8 @@ static const struct field account_fields[] = {
 		   .doc = "Login shell."),
 	STRING_ROW(account, home, .canon = canon_docroot, .flags = FIELD_FIXED,
 		   .impact = IMPACT_REPLACE, .doc = "Home folder; unset: /home/USERNAME."),
+	INT_ROW(account, suspended_at, .flags = FIELD_DERIVED | FIELD_NULLABLE,
+		.doc = "When it was suspended, in seconds since 1970."),
 	SECRET_ROW(account, password, .canon = canon_hash,
 		   .doc = "Hash of the system password, crypt(3)."),
 };
@@ -185,6 +251,7 @@ const struct kind kind_account = {
 	.size = sizeof(struct account),
 	KIND_FIELDS(account_fields),
 	.level = SCOPE_ACCOUNT,
+	.settle = account_settle,
 	.check = account_check,
 	.doc = "A hosting account: a system user with a home, and all that belongs to it.",
 };
@@ -467,6 +534,55 @@ const struct kind kind_forwarder = {
 	.level = SCOPE_DOMAIN,
 	.derive = forwarder_derive,
 	.doc = "Sends the mail of one address on to another.",
+};
+
+static int autoresponder_derive(const void *ctx, void *res, struct err *err)
+{
+	struct autoresponder *a = res;
+
+	(void)ctx;
+	(void)err;
+	a->domain = after_at(a->address);
+	return 0;
+}
+
+static int autoresponder_check(const void *ctx, const void *res, struct err *err)
+{
+	const struct autoresponder *a = res;
+
+	(void)ctx;
+	if (a->starts && a->ends && strcmp(a->ends, a->starts) < 0)
+		return err_at(err, ERR_INVALID, "/ends", "ends: %s is before it starts, on %s",
+			      a->ends, a->starts);
+	return 0;
+}
+
+static const struct field autoresponder_fields[] = {
+	REF_ROW(autoresponder, address, .flags = FIELD_KEY | FIELD_FIXED | FIELD_INDEX,
+		.ref = &kind_mailbox, .canon = canon_email, .doc = "Mailbox that it answers for."),
+	ACCOUNT_PARENT(autoresponder),
+	REF_ROW(autoresponder, domain, .flags = FIELD_DERIVED | FIELD_SCOPE | FIELD_INDEX,
+		.ref = &kind_domain, .doc = "The domain of the address."),
+	STRING_ROW(autoresponder, subject, .flags = FIELD_REQUIRED, .canon = canon_text,
+		   .doc = "Subject of the answer."),
+	STRING_ROW(autoresponder, body, .flags = FIELD_REQUIRED, .canon = canon_lines,
+		   .doc = "Text of the answer."),
+	STRING_ROW(autoresponder, starts, .canon = canon_date,
+		   .doc = "First day on which it answers, YYYY-MM-DD; unset: at once."),
+	STRING_ROW(autoresponder, ends, .canon = canon_date,
+		   .doc = "Last day; unset: until it is turned off."),
+	BOOL_ROW(autoresponder, enabled, .dflt = "true", .doc = "Whether it answers."),
+};
+
+const struct kind kind_autoresponder = {
+	.name = "autoresponder",
+	.section = "autoresponders",
+	.size = sizeof(struct autoresponder),
+	KIND_FIELDS(autoresponder_fields),
+	.level = SCOPE_DOMAIN,
+	.derive = autoresponder_derive,
+	.check = autoresponder_check,
+	.doc = "Answers the mail of a mailbox, such as while its owner is away.",
 };
 
 /* dkim_key, certificate */
@@ -769,11 +885,12 @@ const struct kind kind_branding = {
 };
 
 const struct kind *const kinds[] = {
-	&kind_setting,       &kind_user,        &kind_package,       &kind_account,
-	&kind_domain,        &kind_zone,        &kind_record,        &kind_certificate,
-	&kind_mailbox,       &kind_forwarder,   &kind_dkim_key,      &kind_database,
-	&kind_database_user, &kind_ftp_account, &kind_cron_job,      &kind_php_config,
-	&kind_container,     &kind_app,         &kind_firewall_rule, &kind_branding,
+	&kind_setting,    &kind_user,          &kind_package,       &kind_account,
+	&kind_domain,     &kind_zone,          &kind_record,        &kind_certificate,
+	&kind_mailbox,    &kind_forwarder,     &kind_autoresponder, &kind_dkim_key,
+	&kind_database,   &kind_database_user, &kind_ftp_account,   &kind_cron_job,
+	&kind_php_config, &kind_container,     &kind_app,           &kind_firewall_rule,
+	&kind_branding,
 };
 
 const size_t n_kinds = ARRAY_LEN(kinds);

@@ -10,10 +10,14 @@
 
 #include "model/kind.h"
 
+/* The value of one that is a secret is SETTING_SECRET, and it itself stands among the secrets. */
+#define SETTING_SECRET "(secret)"
+
 struct setting {
 	struct res base;
 	const char *name;
 	const char *value;
+	const char *secret; /* derived */
 };
 
 struct package {
@@ -25,6 +29,7 @@ struct package {
 	int64_t max_email, max_ftp, max_databases;
 	const char *php_version;
 	bool ssl_enabled, is_default;
+	bool retired; /* not for further accounts */
 };
 
 struct user {
@@ -34,6 +39,8 @@ struct user {
 	const char *email;
 	const char *reseller; /* user who sold it */
 	const char *contact_name, *contact_phone, *theme, *language;
+	int64_t max_accounts; /* of a reseller; 0: unlimited */
+	const char *package;
 	const char *password;
 };
 
@@ -48,6 +55,7 @@ struct account {
 	const char *php_version; /* NULL: setting default_php */
 	const char *shell;
 	const char *home;
+	int64_t suspended_at; /* derived; INT_UNSET: is active */
 	const char *password;
 };
 
@@ -97,6 +105,16 @@ struct forwarder {
 	const char *source, *destination;
 	const char *account;
 	const char *domain; /* derived */
+};
+
+struct autoresponder {
+	struct res base;
+	const char *address; /* of a mailbox */
+	const char *account;
+	const char *domain; /* derived */
+	const char *subject, *body;
+	const char *starts, *ends; /* days, YYYY-MM-DD, both included; NULL: unbounded */
+	bool enabled;
 };
 
 struct dkim_key {
@@ -199,9 +217,9 @@ struct branding {
 };
 
 extern const struct kind kind_setting, kind_package, kind_user, kind_account, kind_domain,
-	kind_zone, kind_record, kind_mailbox, kind_forwarder, kind_dkim_key, kind_database,
-	kind_database_user, kind_ftp_account, kind_certificate, kind_cron_job, kind_php_config,
-	kind_container, kind_app, kind_firewall_rule, kind_branding;
+	kind_zone, kind_record, kind_mailbox, kind_forwarder, kind_autoresponder, kind_dkim_key,
+	kind_database, kind_database_user, kind_ftp_account, kind_certificate, kind_cron_job,
+	kind_php_config, kind_container, kind_app, kind_firewall_rule, kind_branding;
 
 /* The account's home: its own field, or /home/USERNAME. On CTX. */
 const char *account_home(const void *ctx, const struct account *a);

@@ -46,7 +46,8 @@ static const char schema_fixed[] = REVISION_TABLE AUDIT_TABLE AUDIT_TRIGGERS IDE
 
 /*
  * 2: revisions and audit rows say where a call came from and what it was called; keys of repeated
- * calls belong to their actor and have a table of their own.
+ * calls belong to their actor and have a table of their own; resellers' limits, packages that are
+ * no longer offered, answers to mail.
  */
 static const char to_2[] =
 	"ALTER TABLE revision RENAME TO revision_1;" REVISION_TABLE
@@ -59,7 +60,19 @@ static const char to_2[] =
 	"INSERT INTO idempotency(actor, key, request, rev, time) "
 	"SELECT actor, idempotency, '', rev, time FROM revision_1 "
 	"WHERE idempotency IS NOT NULL ORDER BY rev;"
-	"DROP TABLE revision_1; DROP TABLE audit_1;";
+	"DROP TABLE revision_1; DROP TABLE audit_1;"
+	"ALTER TABLE user ADD max_accounts INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE user ADD package TEXT;"
+	"ALTER TABLE package ADD retired INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD suspended_at INTEGER;"
+	"CREATE INDEX user_package ON user(package);"
+	"CREATE INDEX package_owner ON package(owner);"
+	"CREATE TABLE autoresponder(id INTEGER PRIMARY KEY AUTOINCREMENT, rev INTEGER NOT NULL, "
+	"created INTEGER NOT NULL, address TEXT NOT NULL, account TEXT NOT NULL, domain TEXT, "
+	"subject TEXT NOT NULL, body TEXT NOT NULL, starts TEXT, ends TEXT, "
+	"enabled INTEGER NOT NULL, UNIQUE(address)) STRICT;"
+	"CREATE INDEX autoresponder_account ON autoresponder(account);"
+	"CREATE INDEX autoresponder_domain ON autoresponder(domain);";
 
 /* Each brings the schema one version on. */
 static const char *const migrations[SCHEMA_VERSION] = {

@@ -11,20 +11,10 @@
 #include "base/buf.h"
 #include "model/check.h"
 #include "model/rdata.h"
-#include "model/store_priv.h"
+#include "model/rules_priv.h"
 
-struct subject {
-	struct apply *a;
-	const struct touched *t;
-	const void *res;     /* t->after */
-	const char *account; /* its owner, or NULL */
-};
-
-static void complain(const struct subject *s, enum err_code code, const char *field,
-		     const char *fmt, ...) format_(4, 5);
-
-static void complain(const struct subject *s, enum err_code code, const char *field,
-		     const char *fmt, ...)
+void rule_complain(const struct subject *s, enum err_code code, const char *field, const char *fmt,
+		   ...)
 {
 	va_list ap;
 	char *msg;
@@ -49,10 +39,10 @@ static void clashes_with(const struct subject *s, const struct kind *k, const ch
 	}
 }
 
-static int look_up(const struct subject *s, const struct kind *k, const char *key, void *ret,
-		   struct err *err)
+int rule_find(const struct subject *s, const struct kind *k, const char *key, void *ret_res,
+	      struct err *err)
 {
-	return apply_find(s->a, k, key, ret, err);
+	return apply_find(s->a, k, key, ret_res, err);
 }
 
 static int by_name(const void *a, const void *b)
@@ -60,8 +50,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* True the first time it is asked about NAME in this commit. */
-static bool first_time(struct apply *a, const char *name)
+bool rule_first_time(struct apply *a, const char *name)
 {
 	void **slot;
 
@@ -81,7 +70,7 @@ static bool first_of(struct apply *a, const char *rule, const char **names, size
 	buf_puts(&all, rule);
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&all, " %s", names[i]);
-	return first_time(a, buf_str(&all));
+	return rule_first_time(a, buf_str(&all));
 }
 
 static bool is(const char *a, const char *b)
@@ -99,10 +88,10 @@ static int check_ref(const struct subject *s, const struct field *f, struct err 
 	void *target = NULL;
 	int r;
 
-	if (!key || !first_time(s->a, mem_fmt(s->a->ctx, "ref %s/%s %s", f->ref->name, key,
-					      s->account ? s->account : "")))
+	if (!key || !rule_first_time(s->a, mem_fmt(s->a->ctx, "ref %s/%s %s", f->ref->name, key,
+						   s->account ? s->account : "")))
 		return 0;
-	r = look_up(s, f->ref, key, &target, err);
+	r = rule_find(s, f->ref, key, &target, err);
 	if (r < 0)
 		return r;
 	if (r > 0)
@@ -113,11 +102,12 @@ static int check_ref(const struct subject *s, const struct field *f, struct err 
 		*strmap_slot(&s->a->checked, mem_fmt(s->a->ctx, "ref %s/%s %s", f->ref->name, key,
 						     s->account ? s->account : "")) =
 			NULL; /* ask again: each one is told */
-		complain(s, ERR_INVALID, what, "%s: there is no %s \"%s\"", f->name, f->ref->name,
-			 key);
+		rule_complain(s, ERR_INVALID, what, "%s: there is no %s \"%s\"", f->name,
+			      f->ref->name, key);
 	} else if (owner && s->account && strcmp(owner, s->account) != 0) {
-		complain(s, ERR_DENIED, what, "%s: the %s \"%s\" does not belong to account %s",
-			 f->name, f->ref->name, key, s->account);
+		rule_complain(s, ERR_DENIED, what,
+			      "%s: the %s \"%s\" does not belong to account %s", f->name,
+			      f->ref->name, key, s->account);
 	}
 	return 0;
 }
@@ -177,7 +167,7 @@ static int check_foreign_parent(const struct subject *s, const char *name, bool 
 		for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
 			const char *owner = NULL;
 			void *above;
-			int r = look_up(s, owners[i], dot + 1, &above, err);
+			int r = rule_find(s, owners[i], dot + 1, &above, err);
 
 			if (r > 0)
 				r = apply_account_of(s->a, above, &owner, err);
@@ -186,7 +176,7 @@ static int check_foreign_parent(const struct subject *s, const char *name, bool 
 			if (!owner)
 				continue;
 			if (strcmp(owner, s->account) != 0) {
-				complain(
+				rule_complain(
 					s, ERR_DENIED, NULL,
 					"the name lies below \"%s\", which belongs to another account",
 					dot + 1);
@@ -213,10 +203,10 @@ static int check_in_home(const struct subject *s, const char *field, const char 
 
 	if (!path || !s->account)
 		return 0;
-	r = look_up(s, &kind_account, s->account, &a, err);
+	r = rule_find(s, &kind_account, s->account, &a, err);
 	if (r > 0 && !is_beneath(path, account_home(s->a->ctx, a)))
-		complain(s, ERR_INVALID, field, "%s: \"%s\" must lie in the account's home %s",
-			 field, path, account_home(s->a->ctx, a));
+		rule_complain(s, ERR_INVALID, field, "%s: \"%s\" must lie in the account's home %s",
+			      field, path, account_home(s->a->ctx, a));
 	return r < 0 ? r : 0;
 }
 
@@ -232,19 +222,20 @@ static int check_www_claim(const struct subject *s, const struct domain *d, stru
 	int r = 0;
 
 	if (d->www) {
-		r = look_up(s, &kind_domain, www, &other, err);
+		r = rule_find(s, &kind_domain, www, &other, err);
 		if (r > 0 && first_www(s, www)) {
-			complain(s, ERR_CONFLICT, "www",
-				 "www: \"%s\" is a domain of its own; set www to false here", www);
+			rule_complain(s, ERR_CONFLICT, "www",
+				      "www: \"%s\" is a domain of its own; set www to false here",
+				      www);
 			clashes_with(s, &kind_domain, www);
 		}
 	}
 	if (r >= 0 && strncmp(d->name, "www.", 4) == 0) {
-		r = look_up(s, &kind_domain, d->name + 4, &other, err);
+		r = rule_find(s, &kind_domain, d->name + 4, &other, err);
 		if (r > 0 && other->www && first_www(s, d->name)) {
-			complain(s, ERR_CONFLICT, NULL,
-				 "domain \"%s\" answers to this name already (its field www)",
-				 d->name + 4);
+			rule_complain(s, ERR_CONFLICT, NULL,
+				      "domain \"%s\" answers to this name already (its field www)",
+				      d->name + 4);
 			clashes_with(s, &kind_domain, d->name + 4);
 		}
 	}
@@ -268,9 +259,9 @@ static int check_one_primary(const struct subject *s, struct err *err)
 		if (!is(other->type, "primary") || is(other->name, d->name) ||
 		    !first_of(s->a, "primary", both, ARRAY_LEN(both)))
 			continue;
-		complain(s, ERR_CONFLICT, "type",
-			 "type: account %s has its primary domain already: \"%s\"", d->account,
-			 other->name);
+		rule_complain(s, ERR_CONFLICT, "type",
+			      "type: account %s has its primary domain already: \"%s\"", d->account,
+			      other->name);
 		clashes_with(s, &kind_domain, other->name);
 	}
 	return r;
@@ -284,7 +275,7 @@ static int rule_domain(const struct subject *s, struct err *err)
 	int r = check_foreign_parent(s, d->name, &has_parent, err);
 
 	if (r >= 0 && is(d->type, "subdomain") && !has_parent)
-		complain(
+		rule_complain(
 			s, ERR_INVALID, "type",
 			"type: a subdomain lies below a domain of the same account; account %s has none above \"%s\"",
 			d->account, d->name);
@@ -295,11 +286,12 @@ static int rule_domain(const struct subject *s, struct err *err)
 	if (r >= 0)
 		r = check_in_home(s, "document_root", d->document_root, err);
 	if (r >= 0 && d->target) {
-		r = look_up(s, &kind_domain, d->target, &target, err);
+		r = rule_find(s, &kind_domain, d->target, &target, err);
 		if (r > 0 && (is(target->type, "alias") || is(target->type, "redirect")))
-			complain(s, ERR_INVALID, "target",
-				 "target: \"%s\" is itself of type %s; name the site it leads to",
-				 d->target, target->type);
+			rule_complain(
+				s, ERR_INVALID, "target",
+				"target: \"%s\" is itself of type %s; name the site it leads to",
+				d->target, target->type);
 	}
 	return r < 0 ? r : 0;
 }
@@ -312,8 +304,8 @@ static int rule_ftp(const struct subject *s, struct err *err)
 static int check_prefix(const struct subject *s, const char *name)
 {
 	if (strncmp(name, s->account, strlen(s->account)) != 0 || name[strlen(s->account)] != '_')
-		complain(s, ERR_INVALID, "name", "name: \"%s\" must begin with \"%s_\"", name,
-			 s->account);
+		rule_complain(s, ERR_INVALID, "name", "name: \"%s\" must begin with \"%s_\"", name,
+			      s->account);
 	return 0;
 }
 
@@ -331,11 +323,11 @@ static int rule_database_user(const struct subject *s, struct err *err)
 	for (size_t i = 0; i < u->databases.n && r >= 0; i++) {
 		struct database *d = NULL;
 
-		r = look_up(s, &kind_database, u->databases.v[i], &d, err);
+		r = rule_find(s, &kind_database, u->databases.v[i], &d, err);
 		if (r >= 0 && (!d || strcmp(d->account, s->account) != 0))
-			complain(s, ERR_INVALID, "databases",
-				 "databases: account %s has no database \"%s\"", s->account,
-				 u->databases.v[i]);
+			rule_complain(s, ERR_INVALID, "databases",
+				      "databases: account %s has no database \"%s\"", s->account,
+				      u->databases.v[i]);
 	}
 	return r < 0 ? r : 0;
 }
@@ -396,7 +388,7 @@ static int check_ns_address(const struct subject *s, const struct record *rec, s
 	sql_bind_text(st, 2, owner);
 	r = sql_step(st, err);
 	if (r == 0)
-		complain(
+		rule_complain(
 			s, ERR_INVALID, "value",
 			"value: name server \"%s\" lies in this zone, so it needs an A or AAAA record here",
 			target);
@@ -410,16 +402,16 @@ static int rule_record(const struct subject *s, struct err *err)
 	int64_t all = 0;
 	int r = 0;
 
-	if (first_time(s->a, mem_fmt(s->a->ctx, "name %s %s", rec->zone, rec->name)))
+	if (rule_first_time(s->a, mem_fmt(s->a->ctx, "name %s %s", rec->zone, rec->name)))
 		r = same_name(s, rec, &cnames, &all, err);
 	if (r < 0)
 		return r;
 	if (cnames > 0 && is(rec->name, "@"))
-		complain(
+		rule_complain(
 			s, ERR_INVALID, "type",
 			"type: a CNAME cannot stand at the zone's own name (RFC 1912, 2.4); use A and AAAA");
 	else if (cnames > 0 && all > 1)
-		complain(
+		rule_complain(
 			s, ERR_INVALID, "type",
 			"type: a CNAME stands alone at its name (RFC 1034, 3.6.2), and \"%s\" has %" PRId64
 			" records",
@@ -438,7 +430,7 @@ static int address_gone(struct apply *a, const struct touched *t, struct err *er
 
 	if (!is(gone->type, "A") && !is(gone->type, "AAAA"))
 		return 0;
-	if (!first_time(a, mem_fmt(a->ctx, "ns of %s", gone->zone)))
+	if (!rule_first_time(a, mem_fmt(a->ctx, "ns of %s", gone->zone)))
 		return 0;
 	r = cursor_open(a->ctx, a->s, &kind_record, kind_parent(&kind_record), gone->zone, &c, err);
 	while (r >= 0 && (r = cursor_next(a->ctx, c, &rec, err)) > 0) {
@@ -455,10 +447,10 @@ static int check_forwards_to_itself(const struct subject *s, const struct forwar
 				    struct err *err)
 {
 	void *mailbox = NULL;
-	int r = look_up(s, &kind_mailbox, f->source, &mailbox, err);
+	int r = rule_find(s, &kind_mailbox, f->source, &mailbox, err);
 
 	if (r == 0)
-		complain(
+		rule_complain(
 			s, ERR_INVALID, "destination",
 			"destination: forwards to itself, and there is no mailbox of that address");
 	return r < 0 ? r : 0;
@@ -488,9 +480,9 @@ static void complain_of_ring(const struct subject *s, const struct forwarder *f,
 		ring[n++] = name;
 	if (!first_of(s->a, "ring", ring, n))
 		return;
-	complain(s, ERR_INVALID, "destination",
-		 "destination: the mail would come back: \"%s\" forwards to \"%s\" again",
-		 next->source, f->source);
+	rule_complain(s, ERR_INVALID, "destination",
+		      "destination: the mail would come back: \"%s\" forwards to \"%s\" again",
+		      next->source, f->source);
 	clashes_with(s, &kind_forwarder, res_key(s->a->ctx, next));
 }
 
@@ -584,9 +576,9 @@ static int check_limit(const struct subject *s, const struct limit *l, const str
 	int r;
 
 	if (!a->package ||
-	    !first_time(s->a, mem_fmt(s->a->ctx, "limit %s %s", l->field, a->username)))
+	    !rule_first_time(s->a, mem_fmt(s->a->ctx, "limit %s %s", l->field, a->username)))
 		return 0;
-	r = look_up(s, &kind_package, a->package, &p, err);
+	r = rule_find(s, &kind_package, a->package, &p, err);
 	if (r <= 0)
 		return r;
 	max = field_int(kind_field(&kind_package, l->field), p);
@@ -594,9 +586,10 @@ static int check_limit(const struct subject *s, const struct limit *l, const str
 		return 0;
 	r = count_of(s, l, a->username, &n, err);
 	if (r >= 0 && n > max)
-		complain(s, ERR_DENIED, NULL,
-			 "package \"%s\" allows %" PRId64 " %s, and account %s would have %" PRId64,
-			 p->name, max, l->what, a->username, n);
+		rule_complain(s, ERR_DENIED, NULL,
+			      "package \"%s\" allows %" PRId64
+			      " %s, and account %s would have %" PRId64,
+			      p->name, max, l->what, a->username, n);
 	return r;
 }
 
@@ -611,7 +604,7 @@ static int check_limits(const struct subject *s, struct err *err)
 		if (limits[i].kind != s->t->kind || !counts(&limits[i], s->res))
 			continue;
 		if (!a)
-			r = look_up(s, &kind_account, s->account, &a, err);
+			r = rule_find(s, &kind_account, s->account, &a, err);
 		if (r >= 0 && a)
 			r = check_limit(s, &limits[i], a, err);
 	}
@@ -635,10 +628,17 @@ static const struct {
 	const struct kind *kind;
 	int (*check)(const struct subject *s, struct err *err);
 } rules[] = {
-	{ &kind_account, rule_account },     { &kind_domain, rule_domain },
-	{ &kind_zone, rule_zone },           { &kind_record, rule_record },
-	{ &kind_forwarder, rule_forwarder }, { &kind_ftp_account, rule_ftp },
-	{ &kind_database, rule_database },   { &kind_database_user, rule_database_user },
+	{ &kind_user, rule_user },
+	{ &kind_package, rule_package },
+	{ &kind_account, rule_holder },
+	{ &kind_account, rule_account },
+	{ &kind_domain, rule_domain },
+	{ &kind_zone, rule_zone },
+	{ &kind_record, rule_record },
+	{ &kind_forwarder, rule_forwarder },
+	{ &kind_ftp_account, rule_ftp },
+	{ &kind_database, rule_database },
+	{ &kind_database_user, rule_database_user },
 };
 
 static int check_after(struct apply *a, const struct touched *t, struct err *err)

@@ -77,13 +77,18 @@ static void restrain(struct sql *db)
 	static const int rows[][2] = {
 		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
 		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
-		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
 		{ SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		(void)sqlite3_db_config(db->handle, rows[i][0], rows[i][1], NULL);
 	(void)sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+}
+
+/* Of a guarded one they run only when all of the schema was found ours. */
+static void allow_triggers(struct sql *db, int allowed)
+{
+	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, allowed, NULL);
 }
 
 static int set_up(struct sql *db, unsigned flags, struct err *err)
@@ -93,6 +98,8 @@ static int set_up(struct sql *db, unsigned flags, struct err *err)
 	(void)sqlite3_extended_result_codes(db->handle, 0);
 	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
 	restrain(db);
+	if (db->dir >= 0)
+		allow_triggers(db, 0);
 	if (!(flags & SQL_READONLY))
 		r = sql_exec(db, "PRAGMA journal_mode=WAL", err);
 	if (r >= 0 && !(flags & SQL_READONLY))
@@ -187,13 +194,17 @@ static int check_schema(struct sql *db, struct err *err)
 	if (r < 0)
 		return r;
 	version = sql_int(st, 0);
-	sql_reset(st);
+	(void)sqlite3_reset(st->st);
 	if (version == db->checked)
 		return 0;
+	allow_triggers(db, 0);
+	db->checked = -1;
 	r = db->check(db, db->check_arg, err);
-	if (r >= 0)
-		db->checked = version;
-	return r;
+	if (r < 0)
+		return r;
+	allow_triggers(db, 1);
+	db->checked = version;
+	return 0;
 }
 
 int sql_exec(struct sql *db, const char *text, struct err *err)
@@ -323,11 +334,6 @@ int sql_run(struct stmt *st, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-void sql_reset(struct stmt *st)
-{
-	(void)sqlite3_reset(st->st);
-}
-
 bool sql_is_null(struct stmt *st, int col)
 {
 	return sqlite3_column_type(st->st, col) == SQLITE_NULL;
@@ -386,6 +392,11 @@ int sql_begin(struct sql *db, struct err *err)
 	return begin(db, "BEGIN IMMEDIATE", err);
 }
 
+bool sql_in_txn(struct sql *db)
+{
+	return sqlite3_get_autocommit(db->handle) == 0;
+}
+
 int sql_begin_reading(struct sql *db, struct err *err)
 {
 	int r;
@@ -413,9 +424,4 @@ void sql_rollback(struct sql *db)
 
 	if (sql_in_txn(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
 		return; /* nothing is lost: the connection ends it anyway */
-}
-
-bool sql_in_txn(struct sql *db)
-{
-	return sqlite3_get_autocommit(db->handle) == 0;
 }

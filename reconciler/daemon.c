@@ -14,6 +14,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "reconciler/daemon_follow.h"
 #include "reconciler/daemon_request.h"
 #include "reconciler/enginedb.h"
 #include "reconciler/pass.h"
@@ -323,8 +324,10 @@ static int run_pass(struct daemon *d, struct err *err)
 	d->stats.last_ms = wall_ms() - start;
 	if (r >= 0)
 		r = read_cursors(d, err);
-	if (r >= 0)
+	if (r >= 0) {
 		passed(d, &res, opts.full, from);
+		follow_tell(d, res.actions, res.failed);
+	}
 	return r;
 }
 
@@ -347,6 +350,7 @@ static void look_at_databases(struct daemon *d)
 		g->db_version = db;
 		read_next_try(d);
 		watch_again(d, true);
+		follow_tell(d, 0, 0);
 		request_settle(d);
 	}
 	if (d->head > d->applied)
@@ -499,6 +503,7 @@ static int start(const void *ctx, struct daemon *d, sd_event *event, struct err 
 	const struct server_calls calls = { .line = request_line,
 					    .expired = request_expired,
 					    .arg = d };
+	struct socket_peer peer = { .uid = 0 };
 	int r = watch_new(ctx, d->e, d->opts->watches, &d->watch, err);
 
 	d->agenda = agenda_new(ctx);
@@ -508,7 +513,10 @@ static int start(const void *ctx, struct daemon *d, sd_event *event, struct err 
 	if (r >= 0)
 		r = read_cursors(d, err);
 	if (r >= 0)
-		r = server_new(ctx, event, d->e->root, d->opts->socket, &calls, &d->server, err);
+		r = state_user(d->e->root, &peer.uid, &peer.gid, err);
+	if (r >= 0)
+		r = server_new(ctx, event, d->e->root, d->opts->socket, &peer, &calls, &d->server,
+			       err);
 	if (r < 0)
 		return r;
 	watch_again(d, true);

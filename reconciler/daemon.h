@@ -59,6 +59,8 @@ struct daemon {
 	struct daemon_stats stats;
 	int64_t applied, head; /* as last seen */
 	struct agenda *agenda; /* of the loop alone */
+	struct follow *follow; /* of daemon_follow.c alone; NULL: nobody follows */
+	struct drift *drift;   /* of daemon_plan.c alone: the last answer about it, or NULL */
 };
 
 /* Runs until SIGTERM or SIGINT. ERR_BUSY when another one runs for this root; it is named. */

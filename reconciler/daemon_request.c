@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "reconciler/daemon_follow.h"
 #include "reconciler/enginedb.h"
 
 enum {
@@ -11,6 +12,7 @@ enum {
 	WAIT_MAX_MS = 600000,
 	RESOURCE_MAX = 1024,
 	CONDITIONS_MAX = 1000,
+	RESOURCES_MAX = 100,
 };
 
 /* A held wait. */
@@ -39,7 +41,7 @@ void answer_text(json_t *object, const char *key, const char *text)
 		mem_abort();
 }
 
-static void answer_int(json_t *object, const char *key, int64_t num)
+void answer_int(json_t *object, const char *key, int64_t num)
 {
 	if (json_object_set_new(object, key, json_integer(num)) < 0)
 		mem_abort();
@@ -116,23 +118,28 @@ static int take_int(const json_t *object, const char *key, int64_t min, int64_t 
 	return 0;
 }
 
-static int take_resource(const json_t *object, const char **ret, struct err *err)
+static int check_resource(const char *text, const char *where, struct err *err)
 {
 	cleanup_(mem_freep) char *kind = NULL;
-	const json_t *v = json_object_get(object, "resource");
-	const char *text = json_string_value(v);
 	const char *slash = text ? strchr(text, '/') : NULL;
 
-	if (!v)
-		return 0;
 	if (slash)
 		kind = mem_strn(NULL, text, (size_t)(slash - text));
 	if (!slash || slash[1] == '\0' || strlen(text) > RESOURCE_MAX ||
 	    (strcmp(kind, "server") != 0 && !kind_find(kind)))
-		return err_at(err, ERR_INVALID, "/resource",
-			      "resource: KIND/NAME is needed, such as \"domain/a.example\"");
-	*ret = text;
+		return err_at(err, ERR_INVALID, where,
+			      "%s: KIND/NAME is needed, such as \"domain/a.example\"", where + 1);
 	return 0;
+}
+
+static int take_resource(const json_t *object, const char **ret, struct err *err)
+{
+	const json_t *v = json_object_get(object, "resource");
+	int r = v ? check_resource(json_string_value(v), "/resource", err) : 0;
+
+	if (r >= 0 && v)
+		*ret = json_string_value(v);
+	return r;
 }
 
 /* Requests. Each returns 0 with an answer, 1 when the line is held, or an error. */
@@ -221,22 +228,74 @@ static int ask_wait(struct daemon *d, struct conn *c, const json_t *request, jso
 	return 1;
 }
 
-static int ask_status(struct daemon *d, struct conn *c, const json_t *request, json_t **ret,
-		      struct err *err)
-{
-	int64_t conditions = 0;
-	json_t *a;
-	int r = condition_count(d->e->db, &conditions, err);
+/* Conditions of a kind: its resources begin with "kind/". */
+struct of_kind {
+	json_t *list;
+	const char *kind;
+};
 
-	(void)c;
-	(void)request;
+static int add_of_kind(const struct condition *c, void *arg, struct err *err)
+{
+	const struct of_kind *k = arg;
+	size_t len = strlen(k->kind);
+
+	return strncmp(c->resource, k->kind, len) == 0 && c->resource[len] == '/'
+		       ? add_condition(c, k->list, err)
+		       : 0;
+}
+
+static int list_kind(struct daemon *d, const json_t *v, json_t *list, struct err *err)
+{
+	struct of_kind k = { .list = list, .kind = json_string_value(v) };
+
+	if (!k.kind || (strcmp(k.kind, "server") != 0 && !kind_find(k.kind)))
+		return err_at(err, ERR_INVALID, "/kind", "kind: there is no such kind");
+	return condition_each(d->e->db, NULL, add_of_kind, &k, err);
+}
+
+static int list_resources(struct daemon *d, const json_t *v, json_t *list, struct err *err)
+{
+	size_t n = json_array_size(v);
+	int r = 0;
+
+	if (!json_is_array(v) || n > RESOURCES_MAX)
+		return err_at(err, ERR_INVALID, "/resources",
+			      "resources: a list of at most %d names is needed", RESOURCES_MAX);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		cleanup_(mem_freep) char *where = mem_fmt(NULL, "/resources/%zu", i);
+		const char *name = json_string_value(json_array_get(v, i));
+
+		r = check_resource(name, where, err);
+		if (r >= 0)
+			r = condition_each(d->e->db, name, add_condition, list, err);
+	}
+	return r;
+}
+
+/* The conditions that were asked for, into A. */
+static int put_list(struct daemon *d, const json_t *request, json_t *a, struct err *err)
+{
+	const json_t *kind = json_object_get(request, "kind");
+	const json_t *resources = json_object_get(request, "resources");
+	json_t *list;
+	int r = 0;
+
+	if (!kind && !resources)
+		return 0;
+	list = json_array();
+	if (json_object_set_new(a, "list", list) < 0)
+		mem_abort();
+	if (resources)
+		r = list_resources(d, resources, list, err);
+	if (r >= 0 && kind)
+		r = list_kind(d, kind, list, err);
 	if (r >= 0)
-		r = cursor_get(d->e->db, "applied", &d->applied, err);
-	if (r >= 0)
-		r = store_head(d->e->store, &d->head, err);
-	if (r < 0)
-		return r;
-	a = answer_ok();
+		answer_bool(a, "truncated", json_array_size(list) >= CONDITIONS_MAX);
+	return r < 0 ? r : 0;
+}
+
+static void put_stats(struct daemon *d, int64_t conditions, json_t *a)
+{
 	answer_int(a, "applied", d->applied);
 	answer_int(a, "head", d->head);
 	answer_int(a, "conditions", conditions);
@@ -252,9 +311,55 @@ static int ask_status(struct daemon *d, struct conn *c, const json_t *request, j
 	if (watch_limit(d->watch))
 		answer_text(a, "watches_limited", watch_limit(d->watch));
 	answer_int(a, "connections", (int64_t)server_count(d->server));
+	answer_int(a, "followers", (int64_t)server_followers(d->server));
 	answer_int(a, "uptime", engine_now() - d->stats.started);
-	*ret = a;
+}
+
+static int ask_status(struct daemon *d, struct conn *c, const json_t *request, json_t **ret,
+		      struct err *err)
+{
+	int64_t conditions = 0;
+	json_t *a;
+	int r = condition_count(d->e->db, &conditions, err);
+
+	(void)c;
+	if (r >= 0)
+		r = cursor_get(d->e->db, "applied", &d->applied, err);
+	if (r >= 0)
+		r = store_head(d->e->store, &d->head, err);
+	if (r < 0)
+		return r;
+	a = answer_ok();
+	put_stats(d, conditions, a);
+	r = put_list(d, request, a, err);
+	if (r < 0)
+		json_decref(a);
+	else
+		*ret = a;
+	return r;
+}
+
+static int ask_follow(struct daemon *d, struct conn *c, const json_t *request, json_t **ret,
+		      struct err *err)
+{
+	int r = follow_begin(d, err);
+
+	(void)request;
+	if (r >= 0)
+		r = conn_follow(c, err);
+	if (r < 0)
+		return r;
+	*ret = answer_ok();
+	answer_int(*ret, "applied", d->applied);
 	return 0;
+}
+
+static int ask_drift(struct daemon *d, struct conn *c, const json_t *request, json_t **ret,
+		     struct err *err)
+{
+	(void)c;
+	(void)request;
+	return request_drift(d, ret, err);
 }
 
 static int ask_plan(struct daemon *d, struct conn *c, const json_t *request, json_t **ret,
@@ -266,18 +371,27 @@ static int ask_plan(struct daemon *d, struct conn *c, const json_t *request, jso
 
 static const char *const only_op[] = { "op", NULL };
 static const char *const wait_members[] = { "op", "revision", "timeout_ms", "resource", NULL };
+static const char *const status_members[] = { "op", "resources", "kind", NULL };
 static const char *const plan_members[] = { "op", "changes", NULL };
+
+enum who {
+	WHO_ROOT, /* root, and whoever runs the engine */
+	WHO_API,  /* and the user novacpx */
+};
 
 static const struct {
 	const char *op;
+	enum who who;
 	const char *const *members;
 	int (*ask)(struct daemon *d, struct conn *c, const json_t *request, json_t **ret,
 		   struct err *err);
 } requests[] = {
-	{ "wake", only_op, ask_wake },
-	{ "wait", wait_members, ask_wait },
-	{ "status", only_op, ask_status },
-	{ "plan", plan_members, ask_plan },
+	{ "wake", WHO_API, only_op, ask_wake },
+	{ "wait", WHO_API, wait_members, ask_wait },
+	{ "status", WHO_API, status_members, ask_status },
+	{ "follow", WHO_API, only_op, ask_follow },
+	{ "plan", WHO_API, plan_members, ask_plan },
+	{ "drift", WHO_API, only_op, ask_drift },
 };
 
 static int dispatch(struct daemon *d, struct conn *c, const json_t *request, json_t **ret,
@@ -293,10 +407,13 @@ static int dispatch(struct daemon *d, struct conn *c, const json_t *request, jso
 
 		if (strcmp(requests[i].op, op) != 0)
 			continue;
+		if (requests[i].who == WHO_ROOT && !conn_is_root(c))
+			return err_at(err, ERR_DENIED, "/op", "op: only root may ask for %s", op);
 		r = request_members(request, requests[i].members, "", err);
 		return r < 0 ? r : requests[i].ask(d, c, request, ret, err);
 	}
-	return err_at(err, ERR_INVALID, "/op", "op: one of wake, wait, status, plan is needed");
+	return err_at(err, ERR_INVALID, "/op",
+		      "op: one of wake, wait, status, follow, plan, drift is needed");
 }
 
 void request_line(struct conn *c, const char *line, size_t len, void *daemon)

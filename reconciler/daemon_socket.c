@@ -19,13 +19,14 @@ struct conn {
 	struct conn *next;
 	int fd;
 	sd_event_source *io, *timer;
-	char *in; /* SOCKET_LINE_MAX + 1 bytes, there while a line is incomplete */
-	size_t in_len;
+	char *in; /* there while a line is incomplete */
+	size_t in_len, in_cap;
 	struct buf out;
 	size_t out_sent;
 	uint64_t heard; /* when something last moved, microseconds */
 	void *held;
 	bool is_eof, is_closing, is_dead, is_busy;
+	bool is_root, follows;
 };
 
 struct server {
@@ -33,8 +34,11 @@ struct server {
 	int fd;
 	sd_event_source *io;
 	struct server_calls calls;
+	struct socket_peer peer;
 	struct conn *conns;
-	size_t n;
+	size_t n, n_peer; /* all; those of the peer */
+	size_t n_long;    /* that have room for a long line */
+	size_t n_follow;
 };
 
 static uint64_t now_us(const struct server *s)
@@ -44,12 +48,30 @@ static uint64_t now_us(const struct server *s)
 	return sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0 ? 0 : now;
 }
 
+static bool is_long(size_t cap)
+{
+	return cap > SOCKET_LINE_MAX + 1;
+}
+
+/* A buffer of CAP bytes instead of the one that is there, which is the caller's. */
+static void set_room(struct conn *c, size_t cap)
+{
+	c->server->n_long += is_long(cap);
+	c->server->n_long -= is_long(c->in_cap);
+	c->in = cap ? mem_zero(c, cap) : NULL;
+	c->in_cap = cap;
+	c->in_len = 0;
+}
+
 static int conn_free(struct conn *c)
 {
 	for (struct conn **p = &c->server->conns; *p; p = &(*p)->next) {
 		if (*p == c) {
 			*p = c->next;
 			c->server->n--;
+			c->server->n_peer -= !c->is_root;
+			c->server->n_follow -= c->follows;
+			c->server->n_long -= is_long(c->in_cap);
 			break;
 		}
 	}
@@ -71,9 +93,9 @@ static void update_events(struct conn *c)
 
 	if (has_output(c))
 		events |= EPOLLOUT;
-	else if (c->is_closing || (c->is_eof && !c->held && c->in_len == 0))
+	else if (c->is_closing || (c->is_eof && !c->held && !c->follows && c->in_len == 0))
 		c->is_dead = true;
-	else if (!c->is_eof && !c->held)
+	else if (!c->is_eof && !c->held && !c->follows)
 		events |= EPOLLIN;
 	if (sd_event_source_set_io_events(c->io, events) < 0)
 		c->is_dead = true;
@@ -111,10 +133,8 @@ static void take_line(struct conn *c, size_t len, size_t taken)
 	size_t rest = c->in_len - taken;
 
 	/* the line leaves the buffer first: its handler may end up here again */
-	c->in = NULL;
-	c->in_len = 0;
+	set_room(c, rest ? MAX(rest, SOCKET_LINE_MAX + 1) : 0);
 	if (rest) {
-		c->in = mem_zero(c, SOCKET_LINE_MAX + 1);
 		memcpy(c->in, line + taken, rest);
 		c->in_len = rest;
 	}
@@ -125,6 +145,14 @@ static void take_line(struct conn *c, size_t len, size_t taken)
 	(void)talloc_free(line);
 }
 
+static size_t line_max(const struct conn *c)
+{
+	static const char plan[] = "{\"op\":\"plan\"";
+
+	return c->in_len > strlen(plan) && memcmp(c->in, plan, strlen(plan)) == 0 ? SOCKET_PLAN_MAX
+										  : SOCKET_LINE_MAX;
+}
+
 /* Handles lines until one is held, an answer does not fit into the socket, or none is complete. */
 static void take_lines(struct conn *c)
 {
@@ -132,13 +160,17 @@ static void take_lines(struct conn *c)
 		return; /* the loop below goes on with it */
 	c->is_busy = true;
 	send_output(c);
-	while (c->in_len && !c->held && !has_output(c) && !c->is_closing && !c->is_dead) {
+	while (c->in_len && !c->held && !c->follows && !has_output(c) && !c->is_closing &&
+	       !c->is_dead) {
 		char *end = memchr(c->in, '\n', c->in_len);
 
 		if (end)
 			take_line(c, (size_t)(end - c->in), (size_t)(end - c->in) + 1);
-		else if (c->in_len > SOCKET_LINE_MAX)
-			put_refusal(c, "toobig", "the line is longer than 65536 bytes");
+		else if (c->in_len > line_max(c))
+			put_refusal(c, "toobig",
+				    line_max(c) == SOCKET_LINE_MAX
+					    ? "the line is longer than 65536 bytes"
+					    : "the line is longer than 1048576 bytes");
 		else if (c->is_eof)
 			take_line(c, c->in_len, c->in_len);
 		else
@@ -149,13 +181,34 @@ static void take_lines(struct conn *c)
 	update_events(c);
 }
 
+/* False when there is none for a long line now. */
+static bool make_room(struct conn *c)
+{
+	char *old = c->in;
+	size_t len = c->in_len;
+
+	if (!old)
+		set_room(c, SOCKET_LINE_MAX + 1);
+	if (c->in_len < c->in_cap)
+		return true;
+	if (c->server->n_long >= SOCKET_LONG_MAX && !is_long(c->in_cap))
+		return false;
+	set_room(c, SOCKET_PLAN_MAX + 1);
+	memcpy(c->in, old, len);
+	c->in_len = len;
+	(void)talloc_free(old);
+	return true;
+}
+
 static void read_input(struct conn *c)
 {
 	ssize_t n;
 
-	if (!c->in)
-		c->in = mem_zero(c, SOCKET_LINE_MAX + 1);
-	n = recv(c->fd, c->in + c->in_len, SOCKET_LINE_MAX + 1 - c->in_len, MSG_DONTWAIT);
+	if (!make_room(c)) {
+		put_refusal(c, "busy", "8 long plans are under way already; try again");
+		return;
+	}
+	n = recv(c->fd, c->in + c->in_len, c->in_cap - c->in_len, MSG_DONTWAIT);
 	if (n < 0) {
 		c->is_dead = errno != EAGAIN && errno != EINTR;
 		return;
@@ -191,15 +244,16 @@ static void refuse(int fd, const char *code, const char *message)
 	(void)send(fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT); /* a courtesy */
 }
 
-/* True for root; in a sandbox of somebody else's, for them. */
-static bool may_talk(int fd)
+/* Root is root and, in a sandbox of somebody else's, they. */
+static bool may_talk(const struct server *s, int fd, bool *ret_is_root)
 {
 	struct ucred who = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(who);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || len != sizeof(who))
 		return false;
-	return who.uid == 0 || who.uid == geteuid();
+	*ret_is_root = who.uid == 0 || who.uid == geteuid();
+	return *ret_is_root || (s->peer.uid && who.uid == s->peer.uid);
 }
 
 /* Hands a descriptor out of a cleanup_ local. */
@@ -216,6 +270,7 @@ static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void 
 	cleanup_(fd_close) int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct server *s = arg;
 	struct conn *c;
+	bool is_root;
 
 	(void)events;
 	if (fd < 0) {
@@ -224,12 +279,13 @@ static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void 
 							  SD_EVENT_OFF); /* until the next tick */
 		return 0;
 	}
-	if (!may_talk(fd)) {
-		refuse(fd, "denied", "only root may talk to the engine");
+	if (!may_talk(s, fd, &is_root)) {
+		refuse(fd, "denied", "only root and the user novacpx may talk to the engine");
 		return 0;
 	}
-	if (s->n >= SOCKET_CONNS_MAX) {
-		refuse(fd, "busy", "64 connections are open already; close some, or try again");
+	if (s->n >= SOCKET_CONNS_MAX ||
+	    (!is_root && s->n_peer >= SOCKET_CONNS_MAX - SOCKET_CONNS_ROOT)) {
+		refuse(fd, "busy", "256 connections are open already; close some, or try again");
 		return 0;
 	}
 	c = mem_new(s, struct conn);
@@ -239,7 +295,9 @@ static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void 
 	c->fd = hand_out(&fd);
 	c->next = s->conns;
 	s->conns = c;
+	c->is_root = is_root;
 	s->n++;
+	s->n_peer += !is_root;
 	talloc_set_destructor(c, conn_free);
 	if (sd_event_add_io(s->event, &c->io, c->fd, EPOLLIN, on_conn, c) < 0)
 		(void)talloc_free(c);
@@ -287,11 +345,16 @@ static int listen_at(struct server *s, int root, const char *path, struct err *e
 	(void)umask(mask);
 	if (r < 0 || listen(s->fd, 2 * SOCKET_CONNS_MAX) < 0)
 		return err_sys(err, "listen at %s", path);
+	/* the folder is ours alone, so it is the socket that was just made */
+	if (s->peer.uid && (fchownat(dir, name, (uid_t)-1, s->peer.gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+			    fchmodat(dir, name, 0660, 0) < 0))
+		return err_sys(err, "let the peer connect to %s", path);
 	return 0;
 }
 
 int server_new(const void *ctx, sd_event *event, int root, const char *path,
-	       const struct server_calls *calls, struct server **ret, struct err *err)
+	       const struct socket_peer *peer, const struct server_calls *calls,
+	       struct server **ret, struct err *err)
 {
 	struct server *s = mem_new(ctx, struct server);
 	const char *slash = strrchr(path, '/');
@@ -299,6 +362,7 @@ int server_new(const void *ctx, sd_event *event, int root, const char *path,
 
 	s->event = event;
 	s->calls = *calls;
+	s->peer = *peer;
 	s->fd = -1;
 	talloc_set_destructor(s, server_free);
 	if (!fs_path_is_clean(path) || slash[1] == '\0')
@@ -330,7 +394,8 @@ void server_tick(struct server *s)
 	(void)sd_event_source_set_enabled(s->io, SD_EVENT_ON);
 	for (struct conn *c = s->conns, *next; c; c = next) {
 		next = c->next;
-		if (c->is_dead || (!c->held && now - c->heard > (uint64_t)SOCKET_IDLE_S * 1000000))
+		if (c->is_dead || (!c->held && (!c->follows || has_output(c)) &&
+				   now - c->heard > (uint64_t)SOCKET_IDLE_S * 1000000))
 			(void)talloc_free(c);
 	}
 }
@@ -338,6 +403,60 @@ void server_tick(struct server *s)
 size_t server_count(const struct server *s)
 {
 	return s->n;
+}
+
+size_t server_followers(const struct server *s)
+{
+	return s->n_follow;
+}
+
+bool conn_is_root(const struct conn *c)
+{
+	return c->is_root;
+}
+
+int conn_follow(struct conn *c, struct err *err)
+{
+	if (c->server->n_follow >= SOCKET_FOLLOWERS_MAX)
+		return err_set(err, ERR_BUSY, "%d connections follow already",
+			       SOCKET_FOLLOWERS_MAX);
+	c->follows = true;
+	c->server->n_follow++;
+	return 0;
+}
+
+/* What was sent leaves the buffer, which else grew as long as a follower is never done. */
+static void tell_one(struct conn *c, const char *line)
+{
+	if (c->out_sent) {
+		memmove(c->out.data, c->out.data + c->out_sent, c->out.len - c->out_sent);
+		c->out.len -= c->out_sent;
+		c->out_sent = 0;
+	}
+	if (c->out.len == 0)
+		c->heard = now_us(c->server);
+	buf_puts(&c->out, line);
+	buf_putc(&c->out, '\n');
+	send_output(c);
+	if (c->out.len - c->out_sent > SOCKET_LAG_MAX)
+		c->is_dead = true;
+	else
+		update_events(c);
+}
+
+void server_tell(struct server *s, json_t *event)
+{
+	char *text = s->n_follow ? json_dumps(event, JSON_COMPACT) : NULL;
+
+	json_decref(event);
+	for (struct conn *c = s->conns, *next; c && text; c = next) {
+		next = c->next;
+		if (c->follows && !c->is_dead)
+			tell_one(c, text);
+		if (c->is_dead)
+			(void)talloc_free(c);
+	}
+	free(text);
 }
 
 void conn_answer(struct conn *c, json_t *answer)

@@ -1,17 +1,21 @@
 /*
  * The engine's Unix socket: one JSON object a line, one answer a line.
  *
- * Callers are hostile until shown otherwise: root only (SO_PEERCRED), lines
- * of at most 64 KiB, at most 64 connections, silent ones closed after a
- * minute, slow readers too. Lines of a connection are answered in their
- * order; a line may be held until something comes about, and then the lines
- * behind it wait. Nothing here blocks.
+ * Callers are hostile until shown otherwise: root and one user (SO_PEERCRED)
+ * only, lines of at most 64 KiB (a few that ask for a plan: 1 MiB), at most
+ * 256 connections, some of them root's, silent ones closed after a minute,
+ * slow readers too. Lines of a connection are answered in their order; a line
+ * may be held until something comes about, and then the lines behind it wait.
+ * A connection that follows is told events and not listened to any more; one
+ * that lags too far behind is closed. Nothing here blocks.
  */
 #ifndef RECONCILER_DAEMON_SOCKET_H
 #define RECONCILER_DAEMON_SOCKET_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "base/err.h"
@@ -21,8 +25,19 @@ struct conn;
 
 enum {
 	SOCKET_LINE_MAX = 64 * 1024,
-	SOCKET_CONNS_MAX = 64,
+	SOCKET_PLAN_MAX = 1024 * 1024, /* of a line that begins with {"op":"plan" */
+	SOCKET_LONG_MAX = 8,           /* such lines at once */
+	SOCKET_CONNS_MAX = 256,
+	SOCKET_CONNS_ROOT = 16, /* of these, for root alone */
+	SOCKET_FOLLOWERS_MAX = 16,
+	SOCKET_LAG_MAX = 256 * 1024, /* bytes that a follower has not read */
 	SOCKET_IDLE_S = 60,
+};
+
+/* Who may talk besides root and whoever runs us; 0: nobody. */
+struct socket_peer {
+	uid_t uid;
+	gid_t gid; /* of the socket */
 };
 
 struct server_calls {
@@ -33,13 +48,24 @@ struct server_calls {
 	void *arg;
 };
 
-/* Listens at PATH beneath ROOT (0600; its folder is made); a socket left behind there is removed. */
+/*
+ * Listens at PATH beneath ROOT (0600, with a peer 0660 of its group; its folder is made); a socket
+ * left behind there is removed.
+ */
 int server_new(const void *ctx, sd_event *event, int root, const char *path,
-	       const struct server_calls *calls, struct server **ret, struct err *err) must_check;
+	       const struct socket_peer *peer, const struct server_calls *calls,
+	       struct server **ret, struct err *err) must_check;
 /* To be called every few seconds: closes connections that were silent for too long. */
 void server_tick(struct server *s);
 size_t server_count(const struct server *s);
+size_t server_followers(const struct server *s);
+/* EVENT (released) to all that follow. */
+void server_tell(struct server *s, json_t *event);
 
+/* True for root and whoever runs us, false for the peer. */
+bool conn_is_root(const struct conn *c);
+/* From here on only events come; the current line is still to be answered. -ERR_BUSY over the cap. */
+int conn_follow(struct conn *c, struct err *err) must_check;
 /* Sends ANSWER (and releases it). A held line is held no longer. */
 void conn_answer(struct conn *c, json_t *answer);
 /* The answer to the current line comes later, at the latest after TIMEOUT_MS. WHAT is handed to C. */

@@ -11,6 +11,7 @@
 #include "reconciler/act.h"
 #include "reconciler/archive.h"
 #include "reconciler/flap.h"
+#include "reconciler/memdir.h"
 #include "reconciler/owed.h"
 #include "reconciler/trash.h"
 #include "reconciler/trash_note.h"
@@ -118,6 +119,7 @@ int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
+	memdir_sweep();
 	if (r >= 0)
 		r = recover_trash(e, err);
 	if (r >= 0)

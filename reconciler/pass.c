@@ -508,6 +508,8 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = look_around_once(&w, opts, err);
+	if (r >= 0 && opts->looked)
+		r = opts->looked(p, opts->looked_arg, err);
 	if (r >= 0) {
 		plan_sort(p);
 		if (!opts->skip_check && plan_changes(p))

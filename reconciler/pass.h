@@ -14,10 +14,16 @@
 
 struct pass_opts {
 	bool full;
-	bool whole;                /* validators judge everything, not only what changed */
-	bool retry;                /* look at all that is not ready, not only at what is due */
-	bool release;              /* heals what is held for flapping, too */
-	bool skip_check;           /* do not run validators (measuring only) */
+	bool whole;      /* validators judge everything, not only what changed */
+	bool retry;      /* look at all that is not ready, not only at what is due */
+	bool release;    /* heals what is held for flapping, too */
+	bool skip_check; /* do not run validators (measuring only) */
+	/*
+	 * Called when all was read and nothing is judged yet; the caller's transaction may end here,
+	 * so that validators do not run under its lock. An error ends the pass.
+	 */
+	int (*looked)(struct plan *p, void *arg, struct err *err);
+	void *looked_arg;
 	const char *const *scopes; /* further scopes to look at, NULL-terminated; or NULL */
 };
 

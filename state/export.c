@@ -154,6 +154,16 @@ static const char *map_key(const struct kind *k, const void *res)
 	return NULL;
 }
 
+/* The value of a kind of one value; in place of one that is a secret stands what SINGLE shows. */
+static const char *single_text(struct exporter *e, const struct field *single, const void *res)
+{
+	FIELD_FOREACH(f, ((const struct res *)res)->kind) {
+		if (e->o->with_secrets && f->type == FIELD_SECRET && field_is_set(f, res))
+			return field_text(f, res);
+	}
+	return field_text(single, res);
+}
+
 static int put_resource(struct exporter *e, const void *tmp, const void *res, struct err *err)
 {
 	const struct kind *k = ((const struct res *)res)->kind;
@@ -163,7 +173,7 @@ static int put_resource(struct exporter *e, const void *tmp, const void *res, st
 	if (kind_own_keys(k) == 1)
 		yamlw_key(&e->w, map_key(k, res));
 	if (single) {
-		put_word(e, field_text(single, res));
+		put_word(e, single_text(e, single, res));
 		return 0;
 	}
 	yamlw_map(&e->w);

@@ -107,7 +107,7 @@ for my $a (@actions) {
 # What daemons and the engine keep for themselves.
 my $own = qr{^(/run|/var/(run|spool/postfix|lib/(postfix|dovecot|nginx|systemd)|log/(nginx|php)|cache/bind|tmp)|/tmp)(/|$)
 	|^/var/lib/novacpx/(model|engine)(/|$)|^/var/lib/novacpx$
-	|^/var/log/php8\.2-fpm\.log$|^/etc/\.pwd\.lock$}x;
+	|^/var/log/php8\.2-fpm\.log$|^/etc/\.pwd\.lock$|^user\ novacpx$}x;
 for my $name (sort keys %{ { %was, %is } }) {
 	my ($old, $new) = ($was{$name} // '-', $is{$name} // '-');
 	next if $old eq $new || $planned{$name} || $name =~ $own || $of_users{$name} || $of_rows{$name};

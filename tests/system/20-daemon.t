@@ -42,7 +42,7 @@ ok "named runs" start_named
 ok "php-fpm runs" start_php_fpm
 ok "the engine starts" start_engine
 ok "and makes its first pass" eventually 30 settled
-is "its socket is root's alone" "$(run stat -c '%a %U' /run/novacpx/engine.sock)" "600 root"
+is "its socket is root's and the API's" "$(run stat -c '%a %U:%G' /run/novacpx/engine.sock)" "660 root:novacpx"
 like "it says how it is" "$(ask '{"op":"status"}')" '"ok":true,"applied":0,"head":0,'
 
 diag "a revision of the command line"
@@ -136,8 +136,8 @@ refused() { # NAME LINE ERROR TEXT
 }
 refused "no JSON" 'wake up' invalid 'not JSON at column [0-9]'
 refused "JSON of another shape" '["wake"]' invalid 'a JSON object is needed'
-refused "another operation" '{"op":"reboot"}' invalid 'one of wake, wait, status, plan'
-refused "an operation that is no text" '{"op":7}' invalid 'one of wake, wait, status, plan'
+refused "another operation" '{"op":"reboot"}' invalid 'one of wake, wait, status, follow, plan, drift'
+refused "an operation that is no text" '{"op":7}' invalid 'one of wake, wait, status, follow, plan, drift'
 refused "a key that nobody knows" '{"op":"wait","revison":1}' invalid 'did you mean .*revision'
 refused "a key that another operation has" '{"op":"wake","revision":1}' invalid 'revision.* is not known here'
 refused "the same key twice" '{"op":"wake","op":"status"}' invalid 'not JSON'
@@ -193,10 +193,10 @@ for a in s.makefile().read().splitlines():
     print("timeout" if '"timeout"' in a else "invalid" if '"invalid"' in a else "status" if '"head"' in a else "ok", end=" ")
 END
 )" "timeout ok invalid timeout ok invalid timeout ok invalid status "
-is "of a hundred connections 64 are served and the others told" "$(run python3 - <<'END'
+is "of three hundred connections 256 are served and the others told" "$(run python3 - <<'END'
 import socket
 all = []
-for i in range(100):
+for i in range(300):
     s = socket.socket(socket.AF_UNIX)
     s.connect("/run/novacpx/engine.sock")
     s.settimeout(20)
@@ -212,7 +212,7 @@ for s in all:
     busy += '"error":"busy"' in a
 print(served, busy)
 END
-)" "64 36"
+)" "256 44"
 refuses_others() {
 	run python3 - <<'END'
 import os, socket
@@ -223,8 +223,8 @@ s.connect("/run/novacpx/engine.sock")
 print(s.makefile().readline())
 END
 }
-like "others than root are refused, whatever the socket's mode is" "$(refuses_others)" '"error":"denied"'
-run chmod 600 /run/novacpx/engine.sock
+like "others than root and novacpx are refused, whatever the socket's mode is" "$(refuses_others)" '"error":"denied"'
+run chmod 660 /run/novacpx/engine.sock
 
 diag "several of them, and none"
 fails "a second one does not start" run timeout 20 novacpxd

@@ -168,7 +168,7 @@ static void random_change(struct store_fix *f, struct dice *d)
 	const char *zone = mem_fmt(f->ctx, "%s.example", account_name(f, d));
 	const char *number = mem_fmt(f->ctx, "%zu", 60 + roll(d, 4));
 
-	switch (roll(d, 8)) {
+	switch (roll(d, 12)) {
 	case 0: fix_put(f, &kind_account, "username", account, NULL); break;
 	case 1: fix_put(f, &kind_zone, "name", zone, "account", account, NULL); break;
 	case 2: fix_put(f, &kind_zone, "name", zone, "ttl", number, NULL); break;
@@ -181,6 +181,20 @@ static void random_change(struct store_fix *f, struct dice *d)
 		fix_put(f, &kind_mailbox, "address", mem_fmt(f->ctx, "a@%s", zone), "account",
 			account, "password",
 			"$2b$05$abcdefghijklmnopqrstuuJ7Zv1zTqKq4y9WJjvQ1q1q1q1q1q1q1", NULL);
+		break;
+	case 7:
+		fix_put(f, &kind_account, "username", account, "status",
+			roll(d, 2) ? "suspended" : "active", NULL);
+		break;
+	case 8:
+		fix_put(f, &kind_zone, "name", zone, "status", roll(d, 2) ? "disabled" : "active",
+			NULL);
+		break;
+	case 9:
+		fix_put(f, &kind_php_config, "account", account, "memory_limit", "64M", NULL);
+		break;
+	case 10:
+		fix_del(f, &kind_record, mem_fmt(f->ctx, "%s/n%s/A/192.0.2.1", zone, number));
 		break;
 	default:
 		fix_put(f, &kind_record, "zone", zone, "name", mem_fmt(f->ctx, "n%s", number),
@@ -199,8 +213,8 @@ static int random_call(struct store_fix *f, struct dice *d)
 	if (what == 0 && top > 0)
 		return store_revert(f->s, 1 + (int64_t)roll(d, (size_t)top), &undo, &f->problems,
 				    &f->err);
-	if (what == 1 && top > 2)
-		return store_rollback_to(f->s, top - 1 - (int64_t)roll(d, 2), &undo, &f->problems,
+	if (what == 1 && top > 8)
+		return store_rollback_to(f->s, top - 1 - (int64_t)roll(d, 8), &undo, &f->problems,
 					 &f->err);
 	if (what == 2) {
 		f->next.idempotency = mem_fmt(f->ctx, "k%zu", roll(d, 8));
@@ -290,5 +304,84 @@ TEST(random_change_sets_in_batches_do_what_they_do_one_by_one)
 		assert_true(head(&one) > 20);
 		fix_done(&one);
 		fix_done(&many);
+	}
+}
+
+/* "KIND/KEY" of every resource, whose it is, and all its values. */
+static void all_of(struct store_fix *f, struct strmap *map)
+{
+	KIND_FOREACH(k) {
+		struct cursor *c;
+		void *res;
+
+		assert_ok(cursor_open(f->ctx, f->s, k, NULL, NULL, &c, &f->err), &f->err);
+		while (cursor_next(f->ctx, c, &res, &f->err) > 0)
+			*strmap_slot(map, res_name(f->ctx, res)) = res;
+		(void)talloc_free(c);
+	}
+}
+
+/* The last op of each resource in revision REV. */
+static int note_op(const struct change_row *row, void *arg, struct err *err)
+{
+	struct strmap *ops = arg;
+	const char *name = mem_fmt(ops->ctx, "%s/%s", row->kind, row->key);
+
+	(void)err;
+	*strmap_slot(ops, name) =
+		mem_fmt(ops->ctx, "%c%s", row->op, row->account ? row->account : "");
+	return 0;
+}
+
+static void assert_told(struct store_fix *f, const struct strmap *was, const struct strmap *is,
+			int64_t rev)
+{
+	struct strmap ops = STRMAP_ON(f->ctx);
+
+	assert_ok(store_changes(f->s, rev - 1, rev, note_op, &ops, &f->err), &f->err);
+	for (size_t i = 0; i < is->n; i++) {
+		const char *op = strmap_find(&ops, is->entries[i].key);
+		const void *before = strmap_find(was, is->entries[i].key);
+		const char *account = NULL;
+
+		if (!before || res_diff(before, is->entries[i].value, NULL, NULL) > 0) {
+			if (!op || *op == '-')
+				print_error("revision %d: %s: op %s\n", (int)rev,
+					    is->entries[i].key, op ? op : "none");
+			assert_true(op && *op != '-');
+			assert_ok(store_account_of(f->ctx, f->s, is->entries[i].value, &account,
+						   &f->err),
+				  &f->err);
+			if (strcmp(op + 1, account ? account : "") != 0)
+				print_error("%s: %s != %s\n", is->entries[i].key, op, account);
+			assert_string_equal(op + 1, account ? account : "");
+		}
+	}
+	for (size_t i = 0; i < was->n; i++) {
+		if (!strmap_find(is, was->entries[i].key))
+			assert_int_equal(*(const char *)strmap_find(&ops, was->entries[i].key),
+					 '-');
+	}
+}
+
+TEST(a_revision_names_every_resource_that_it_changed)
+{
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		struct dice d = { .state = seed };
+		struct store_fix f;
+
+		fix_open(&f);
+		for (int i = 0; i < 150; i++) {
+			struct strmap was = STRMAP_ON(f.ctx);
+			struct strmap is = STRMAP_ON(f.ctx);
+
+			all_of(&f, &was);
+			if (random_call(&f, &d) > 0) {
+				assert_ok(store_commit(f.s, &f.err), &f.err);
+				all_of(&f, &is);
+				assert_told(&f, &was, &is, head(&f));
+			}
+		}
+		fix_done(&f);
 	}
 }

@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -232,6 +234,67 @@ TEST(a_condition_keeps_its_age_and_is_tried_later_and_later)
 	c = found_at(&f, 2000, "Blocked"); /* another one */
 	assert_int_equal(c.since, 2000);
 	assert_int_equal(found_at(&f, 2001, NULL).since, -1);
+	done(&f);
+}
+
+/* Every line makes its connection a follower. */
+static void follow_line(struct conn *c, const char *line, size_t len, void *arg)
+{
+	struct err err = ERR_INIT;
+
+	(void)line;
+	(void)len;
+	(void)arg;
+	conn_answer(c, json_pack("[s]", conn_follow(c, &err) < 0 ? "full" : "follows"));
+}
+
+TEST(a_follower_that_does_not_read_is_dropped_and_one_that_does_is_told_all)
+{
+	const struct server_calls calls = { .line = follow_line };
+	const struct socket_peer nobody = { .uid = 0 };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct server *server = NULL;
+	sd_event *event = NULL;
+	char block[8192];
+	ssize_t got = 0;
+	ssize_t n = 0;
+	struct fix f;
+	int fds[2];
+
+	setup(&f);
+	assert_true(sd_event_new(&event) >= 0);
+	assert_ok(server_new(f.ctx, event, f.e->root, "/x.sock", &nobody, &calls, &server, &f.err),
+		  &f.err);
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s/x.sock", f.e->root_path);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&at, sizeof(at)), 0);
+		assert_int_equal(send(fds[i], "x\n", 2, 0), 2);
+	}
+	for (int i = 0; i < 20; i++)
+		assert_true(sd_event_run(event, 10000) >= 0);
+	assert_int_equal(server_followers(server), 2);
+	memset(block, 'x', sizeof(block));
+	for (int i = 0; i < 200;
+	     i++) { /* 1.6 MB, more than any socket's buffer and the lag together */
+		server_tell(server, json_pack("[s%]", block, sizeof(block)));
+		(void)sd_event_run(event, 0);
+		while ((n = recv(fds[1], block, sizeof(block), 0)) > 0) {
+			got += n;
+			(void)sd_event_run(event, 0);
+		}
+		memset(block, 'x', sizeof(block));
+	}
+	assert_int_equal(server_followers(server), 1);
+	assert_int_equal(got,
+			 (ssize_t)strlen("[\"follows\"]\n") + 200 * ((ssize_t)sizeof(block) + 5));
+	fd_close(&fds[0]);
+	fd_close(&fds[1]);
+	for (int i = 0; i < 5; i++)
+		(void)sd_event_run(event, 10000);
+	assert_int_equal(server_count(server), 0);
+	(void)talloc_free(server);
+	(void)sd_event_unref(event);
 	done(&f);
 }
 

@@ -10,7 +10,8 @@
 /* Every kind, and values that are hard to write. */
 static const char rich[] =
 	"novacpx: 1\n"
-	"settings: {web_http_port: 8080, web_ipv6: false, default_php: 8.2, trash_days: 0}\n"
+	"settings: {web_http_port: 8080, web_ipv6: false, default_php: 8.2, trash_days: 0,\n"
+	"  whmcs_api_key: Kg3Tq9vBz1Xw7Yp4}\n"
 	"packages: {gold: {disk_mb: 5120, max_domains: 5, is_default: true, owner: resale}, plain: {}}\n"
 	"users:\n"
 	"  boss: {role: admin, password: {hash: "
@@ -18,7 +19,7 @@ static const char rich[] =
 	"jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/\"}}\n"
 	"  resale: {role: reseller, branding: {panel_name: \"8.2\", custom_css: \"a {\\n  color: "
 	"red;\\n}\\n\", hide_powered_by: true}}\n"
-	"  plain: {}\n"
+	"  plain: {reseller: resale}\n"
 	"firewall_rules: {ssh: {action: allow, port: \"22\", from_ip: 192.0.2.0/24, comment: \"yes\"}}\n"
 	"accounts:\n"
 	"  empty: {}\n"
@@ -45,6 +46,8 @@ static const char rich[] =
 	"    certificates: {example.com: {cert_path: /etc/a.crt, key_path: /etc/a.key}}\n"
 	"    mailboxes: {info@example.com: {quota_mb: 0, password: {hash: "
 	"$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234}}}\n"
+	"    autoresponders: {info@example.com: {subject: Away, body: \"Back on\\n 1 May\\n\", ends: "
+	"\"2026-05-01\"}}\n"
 	"    forwarders: [{source: \"@example.com\", destination: info@example.com}]\n"
 	"    dkim_keys: [{domain: example.com, selector: mail, public_key: MIGf, private_key: {pem: "
 	"\"-----BEGIN PRIVATE KEY-----\\nMIIB\\n-----END PRIVATE KEY-----\\n\"}}]\n"
@@ -200,6 +203,8 @@ TEST(without_secrets_only_digests_are_written_and_they_keep_what_is_stored)
 	assert_null(strstr(text, "$6$"));
 	assert_null(strstr(text, "$2b$"));
 	assert_null(strstr(text, "PRIVATE KEY"));
+	assert_null(strstr(text, "Kg3Tq9vBz1Xw7Yp4"));
+	assert_contains(text, "whmcs_api_key: (secret)");
 	assert_string_equal(exported(&f, false), text);
 	assert_int_equal(state_apply_text(&f, text), 0);
 	assert_contains(exported(&f, true), "$6$saltsalt$");

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "reconciler/engine.h"
 #include "reconciler/enginedb.h"
+#include "tests/support/model_1.h"
 #include "tests/support/testing.h"
 
 #define DB MODEL_DIR "/" MODEL_NAME
@@ -356,8 +357,9 @@ TEST(a_schema_that_is_not_ours_is_refused)
 		{ "CREATE VIEW evil AS SELECT 1", "view evil" },
 		{ "CREATE INDEX evil ON account(upper(username))", "index evil" },
 		{ "CREATE TABLE evil(x)", "table evil" },
-		{ "DROP TABLE audit; CREATE VIEW audit AS SELECT 1 AS id", "view audit" },
+		{ "DROP TABLE audit; CREATE VIEW audit AS SELECT 1 AS id", "audit" },
 		{ "ALTER TABLE audit ADD COLUMN evil TEXT AS (upper(actor))", "table audit" },
+		{ "DROP TRIGGER audit_no_delete", "lacks the trigger audit_no_delete" },
 		{ "DROP INDEX change_resource", "lacks the index change_resource" },
 		{ "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
 		  "sql=replace(sql,'actor TEXT NOT NULL','actor TEXT NOT NULL CHECK(length(actor))') "
@@ -390,15 +392,58 @@ TEST(a_table_that_migrations_made_is_ours)
 
 	setup(&f, "migrated");
 	assert_int_equal(as_user(&f, run_sql,
-				 "CREATE TABLE x(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, "
-				 "actor TEXT NOT NULL, source TEXT NOT NULL, action TEXT NOT NULL, "
-				 "resource TEXT, rev INTEGER) STRICT;"
-				 "ALTER TABLE x ADD COLUMN \"detail\"  TEXT;"
-				 "DROP TABLE audit; ALTER TABLE x RENAME TO audit"),
+				 "CREATE TABLE x(kind TEXT NOT NULL, key TEXT NOT NULL, "
+				 "field TEXT NOT NULL, value TEXT NOT NULL, rev INTEGER NOT NULL, "
+				 "PRIMARY KEY(kind, key, field)) STRICT, WITHOUT ROWID;"
+				 "ALTER TABLE x ADD COLUMN \"dropped\"  INTEGER NOT NULL DEFAULT 0;"
+				 "DROP TABLE secret; ALTER TABLE x RENAME TO secret"),
 			 0);
 	close_engine(&f);
 	assert_ok(try_open(&f), &f.err);
 	done(&f);
+}
+
+static int make_version_1(const void *unused)
+{
+	sqlite3 *db;
+	int rc = sqlite3_open(MODEL_NAME, &db);
+
+	(void)unused;
+	rc = rc ? rc : sqlite3_exec(db, "PRAGMA journal_mode=WAL; BEGIN", NULL, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(model_1) && rc == SQLITE_OK; i++)
+		rc = sqlite3_exec(db, model_1[i], NULL, NULL, NULL);
+	rc = rc ? rc : sqlite3_exec(db, "PRAGMA user_version=1; COMMIT", NULL, NULL, NULL);
+	(void)sqlite3_close(db);
+	return rc;
+}
+
+TEST(an_older_version_of_theirs_is_brought_on_without_running_its_triggers)
+{
+	struct fix f;
+	int64_t n = 0;
+
+	for (int evil = 0; evil < 2; evil++) {
+		setup(&f, evil ? "version1evil" : "version1");
+		close_engine(&f);
+		assert_int_equal(unlink(at(&f, DB)), 0);
+		assert_int_equal(as_user(&f, make_version_1, NULL), 0);
+		assert_int_equal(chmod(at(&f, DB), 0600), 0);
+		if (evil)
+			assert_int_equal(as_user(&f, run_sql,
+						 "CREATE TRIGGER evil AFTER DELETE ON change BEGIN "
+						 "DELETE FROM account; END"),
+					 0);
+		if (evil) {
+			assert_int_equal(try_open(&f), -ERR_CORRUPT);
+			assert_contains(f.err.msg, "trigger evil");
+		} else {
+			assert_ok(try_open(&f), &f.err);
+			assert_ok(store_count(f.e->store, &kind_account, NULL, NULL, &n, &f.err),
+				  &f.err);
+			assert_int_equal(n, 1);
+		}
+		done(&f);
+	}
 }
 
 TEST(a_folder_of_a_third_is_refused)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "model/store.h"
 #include "tests/support/store_fix.h"
@@ -142,35 +143,35 @@ TEST(forwarders_may_not_lead_back)
 
 TEST(what_several_resources_break_together_is_told_once_and_names_the_other)
 {
-	struct fix f;
+	struct store_fix f;
 
-	setup(&f);
-	john(&f);
-	put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "x@example.com", "destination", "a@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "c@example.com", "destination", "a@example.com",
-	    "account", "john", NULL);
-	must_refuse(&f, "\"c@example.com\" forwards to \"a@example.com\" again");
+	fix_open(&f);
+	fix_john(&f);
+	fix_put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "x@example.com", "destination", "a@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "c@example.com", "destination", "a@example.com",
+		"account", "john", NULL);
+	fix_refused(&f, "\"c@example.com\" forwards to \"a@example.com\" again");
 	assert_int_equal(f.problems.n, 1);
 	assert_true(f.problems.v[0].has_other);
 	assert_int_equal(f.problems.v[0].change, 0);
 	assert_int_equal(f.problems.v[0].other, 3);
 
-	put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "b@example.com", "destination", "a@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "c@example.com", "destination", "b@example.com",
-	    "account", "john", NULL);
-	put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
-	    "account", "john", NULL);
-	must_refuse(&f, "would come back");
+	fix_put(&f, &kind_forwarder, "source", "a@example.com", "destination", "b@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "b@example.com", "destination", "a@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "c@example.com", "destination", "b@example.com",
+		"account", "john", NULL);
+	fix_put(&f, &kind_forwarder, "source", "b@example.com", "destination", "c@example.com",
+		"account", "john", NULL);
+	fix_refused(&f, "would come back");
 	assert_int_equal(f.problems.n, 2); /* two rings */
-	done(&f);
+	fix_done(&f);
 }
 
 TEST(package_limits_hold_when_adding_and_when_the_package_changes)
@@ -443,4 +444,71 @@ TEST(a_schema_version_that_is_not_known_is_refused)
 		assert_int_equal(store_open(ctx, path, false, &s, &err), -ERR_CONFLICT);
 		assert_contains(err.msg, "schema version");
 	}
+}
+
+static const char *query_plan(struct store_fix *f, const char *text)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct buf b = BUF_ON(f->ctx);
+
+	assert_ok(sql_get(store_sql(f->s), mem_fmt(f->ctx, "EXPLAIN QUERY PLAN %s", text), &st,
+			  &f->err),
+		  &f->err);
+	while (sql_step(st, &f->err) > 0)
+		buf_printf(&b, "%s\n", sql_text(st, 3));
+	return buf_str(&b);
+}
+
+TEST(every_reference_and_parent_is_found_by_an_index)
+{
+	struct store_fix f;
+
+	fix_open(&f);
+	KIND_FOREACH(k) {
+		FIELD_FOREACH(ref, k) {
+			const char *plan;
+
+			if (ref->type != FIELD_REF)
+				continue;
+			plan = query_plan(&f, mem_fmt(f.ctx, "SELECT id FROM \"%s\" WHERE \"%s\"=?",
+						      k->name, ref->name));
+			if (!strstr(plan, "SEARCH"))
+				print_error("%s.%s has no index\n", k->name, ref->name);
+			assert_contains(plan, "SEARCH");
+		}
+	}
+	fix_done(&f);
+}
+
+/* What the API's lists ask; newest first is by number, for numbers only grow. */
+TEST(lists_of_the_api_are_answered_by_indexes)
+{
+	static const char *const texts[] = {
+		"SELECT a.id FROM user u JOIN account a ON a.user=u.username WHERE u.reseller=?",
+		"SELECT a.id FROM account a JOIN user u ON u.username=a.user WHERE a.id=?",
+		"SELECT count(*) FROM domain WHERE account=?",
+		"SELECT m.id FROM mailbox m WHERE m.account=? ORDER BY m.id",
+		"SELECT m.id FROM domain d JOIN mailbox m ON m.domain=d.name WHERE d.account=?",
+		"SELECT r.id FROM zone z JOIN record r ON r.zone=z.name WHERE z.account=?",
+		"SELECT z.account FROM record r JOIN zone z ON z.name=r.zone WHERE r.id=?",
+		"SELECT count(*) FROM database WHERE account=?",
+		"SELECT count(*) FROM ftp_account WHERE account=?",
+		"SELECT count(*) FROM account WHERE package=?",
+		"SELECT id FROM package WHERE owner=? OR owner IS NULL",
+		"SELECT id FROM user WHERE email=?",
+		"SELECT rev FROM change WHERE kind=? AND key=? ORDER BY rev DESC LIMIT 1",
+	};
+	struct store_fix f;
+
+	fix_open(&f);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		const char *plan = query_plan(&f, texts[i]);
+
+		if (strstr(plan, "SCAN"))
+			print_error("%s\n%s\n", texts[i], plan);
+		assert_null(strstr(plan, "SCAN"));
+	}
+	assert_string_equal(query_plan(&f, "SELECT id FROM account ORDER BY id DESC LIMIT 25"),
+			    "SCAN account\n"); /* backwards from the last, with no sort */
+	fix_done(&f);
 }
