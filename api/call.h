@@ -79,6 +79,8 @@ struct call {
 	const struct account *account; /* it is about, which the caller may see; NULL: none */
 	void *row;                     /* named by the PARAM_ROW parameter; NULL: none */
 
+	void *prepared; /* by the endpoint's `prepare` */
+
 	/* what a write asked for besides */
 	bool is_dry_run;
 	int64_t wait_ms;

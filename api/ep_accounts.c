@@ -3,9 +3,7 @@
 #include <string.h>
 
 #include "api/crud.h"
-#include "api/own.h"
 #include "api/resources.h"
-#include "api/session.h"
 #include "api/shapes.h"
 #include "api/start.h"
 
@@ -91,8 +89,6 @@ static const struct param package_params[] = {
 	  .doc = "Its new limits." },
 };
 
-/* What a new account begins with */
-
 static const char *lower(const void *ctx, const char *text)
 {
 	char *s = mem_str(ctx, text);
@@ -102,56 +98,29 @@ static const char *lower(const void *ctx, const char *text)
 	return s;
 }
 
-static int add_user(struct call *c, struct changeset *cs, const char *username, struct err *err)
+/* Resellers create for themselves, admins for whom they say. */
+static int create(struct call *c, struct err *err)
 {
-	struct change *u = crud_new(cs, &kind_user);
-	const struct arg *reseller = call_arg(c, "reseller");
-	const char *owner = reseller && reseller->text ? reseller->text : NULL;
-	int r = crud_set(c, u, "username", username, err);
-
-	if (c->who.role == ROLE_RESELLER)
-		owner = c->who.username;
-	if (r >= 0)
-		r = crud_set(c, u, "role", "user", err);
-	if (r >= 0)
-		r = crud_set(c, u, "email", call_text(c, "email", ""), err);
-	if (r >= 0)
-		r = crud_set(c, u, "password", call_arg(c, "password")->hash, err);
-	if (r >= 0 && owner)
-		r = crud_set(c, u, "reseller", owner, err);
-	return r;
-}
-
-static int add_domain(struct call *c, struct changeset *cs, const char *username,
-		      const char *domain, struct err *err)
-{
-	struct change *d = crud_new(cs, &kind_domain);
-	int r = crud_set(c, d, "name", domain, err);
+	struct changeset cs = { .ctx = c->ctx };
+	const struct start_account what = {
+		.username = lower(c->ctx, call_text(c, "username", "")),
+		.domain = lower(c->ctx, call_text(c, "domain", "")),
+		.email = call_text(c, "email", ""),
+		.hash = call_arg(c, "password")->hash,
+		.package = call_text(c, "package_id", NULL),
+		.php_version = call_text(c, "php_version", NULL),
+		.reseller = c->who.role == ROLE_RESELLER ? c->who.username
+							 : call_text(c, "reseller", NULL),
+	};
+	int r = start_account(c, &cs, &what, err);
 
 	if (r >= 0)
-		r = crud_set(c, d, "account", username, err);
-	if (r >= 0)
-		r = crud_set(c, d, "type", "primary", err);
-	return r;
-}
-
-/* The account is the first change, so that problems are told of the parameters; then all it starts with. */
-static int begin_account(struct call *c, struct changeset *cs, struct change *account,
-			 struct err *err)
-{
-	const char *username = lower(c->ctx, call_text(c, "username", ""));
-	const char *domain = lower(c->ctx, call_text(c, "domain", ""));
-	int r = crud_set(c, account, "username", username, err);
-
-	if (r >= 0)
-		r = crud_set(c, account, "user", username, err);
-	if (r >= 0)
-		r = add_user(c, cs, username, err);
-	if (r >= 0)
-		r = add_domain(c, cs, username, domain, err);
-	if (r >= 0)
-		r = start_zone(c, cs, username, domain, err);
-	return r;
+		r = crud_apply(c, &cs, err);
+	if (r < 0)
+		return r;
+	c->resource = mem_fmt(c->ctx, "account/%s", what.username);
+	c->message = "Account created";
+	return crud_row(c, &shape_account_created, cs.v[0].id, err);
 }
 
 static int suspend(struct call *c, struct changeset *cs, struct change *change, struct err *err)
@@ -170,42 +139,17 @@ static int unsuspend(struct call *c, struct changeset *cs, struct change *change
 	return r < 0 ? r : crud_set(c, change, "status", "active", err);
 }
 
-/* The login that has no other account goes with it; a reseller's or admin's stays. */
 static int terminate(struct call *c, struct changeset *cs, struct change *change, struct err *err)
 {
-	const struct account *a = c->row;
-	struct user *u = NULL;
-	int r;
-
 	(void)change;
-	if (!a->user)
-		return 0;
-	r = store_get(c->ctx, c->store, &kind_user, a->user, &u, err);
-	if (r == -ERR_NOTFOUND) {
-		err_clear(err);
-		return 0;
-	}
-	if (r >= 0 && strcmp(u->role, "user") == 0)
-		(void)crud_change(cs, CHANGE_DELETE, u);
-	return r < 0 ? r : 0;
+	return start_login_drop(c, cs, c->row, err);
 }
 
-/* The system's password and the login's are one; who was logged in with the old one is out. */
 static int change_password(struct call *c, struct changeset *cs, struct change *change,
 			   struct err *err)
 {
-	const struct account *a = c->row;
-	struct user *u = NULL;
-	int r;
-
 	(void)change;
-	if (!a->user)
-		return 0;
-	r = store_get(c->ctx, c->store, &kind_user, a->user, &u, err);
-	if (r >= 0)
-		r = crud_set(c, crud_change(cs, CHANGE_PUT, u), "password",
-			     call_arg(c, "password")->hash, err);
-	return r < 0 ? r : session_end_user(c, u->base.id, NULL, err);
+	return start_login_password(c, cs, c->row, call_arg(c, "password")->hash, err);
 }
 
 /* Reading */
@@ -253,12 +197,13 @@ static const struct endpoint rows[] = {
 	{ .action = "create",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_STAFF,
-	  .op = EP_CREATE,
+	  .op = EP_CUSTOM,
+	  .place = ON_WRITER,
 	  .kind = &kind_account,
 	  .shape = &shape_account_created,
 	  PARAMS(create_params),
 	  .audit = "account.create",
-	  .edit = begin_account,
+	  .run = create,
 	  .doc = "Creates an account with its login, first domain and zone." },
 	{ .action = "suspend",
 	  .methods = METHOD_POST,

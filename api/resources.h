@@ -13,5 +13,17 @@ extern const struct resource resource_databases;
 extern const struct resource resource_ftp;
 extern const struct resource resource_cron;
 extern const struct resource resource_packages;
+extern const struct resource resource_sessions;
+extern const struct resource resource_system;
+extern const struct resource resource_whmcs;
+extern const struct resource resource_ssl;
+extern const struct resource resource_dkim;
+extern const struct resource resource_stats;
+extern const struct resource resource_branding;
+extern const struct resource resource_users;
+extern const struct resource resource_files;
+extern const struct resource resource_webmail;
+extern const struct resource resource_docker;
+extern const struct resource resource_firewall;
 
 #endif

@@ -92,7 +92,7 @@ static int cert_new(const char *cert_pem, const char *key_pem, struct cert **ret
 int http_certificate(struct http *s, const char *cert_pem, const char *key_pem, struct err *err)
 {
 	struct core *core = s->core;
-	struct cert *cert;
+	struct cert *cert = NULL;
 	struct cert *old;
 	int r = cert_new(cert_pem, key_pem, &cert, err);
 
@@ -146,28 +146,29 @@ static int parse_address(const struct http_port *p, union address *ret, struct e
 	return check_plain(p, ret, err);
 }
 
-/* A negative descriptor leaves errno. */
-static int listen_on(const union address *a)
+/* -1 with errno, like the next one. */
+static int set_up(int fd, const union address *a)
 {
-	cleanup_(fd_close) int fd =
-		socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	socklen_t len = a->any.sa_family == AF_INET6 ? sizeof(a->v6) : sizeof(a->v4);
+	bool is_v6 = a->any.sa_family == AF_INET6;
 	const int on = 1;
 	const int off = 0;
-	int r;
 
-	if (fd < 0)
-		return -1;
-	if (a->any.sa_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
+	if (is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
-	    bind(fd, &a->any, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
+	    bind(fd, &a->any, is_v6 ? sizeof(a->v6) : sizeof(a->v4)) < 0)
 		return -1;
-	r = fd;
-	fd = -1;
-	return r;
+	return listen(fd, LISTEN_BACKLOG);
+}
+
+static int listen_on(const union address *a)
+{
+	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && set_up(fd, a) < 0)
+		fd_close(&fd);
+	return fd;
 }
 
 static int open_socket(const struct http_port *p, struct err *err)

@@ -2,11 +2,14 @@
  * The HTTP server: all that knows libmicrohttpd, and nothing that knows NovaCPX.
  *
  * A request whose head and body have been read and checked is handed to
- * `calls.request`. It is answered by request_reply(), request_stream() or not
- * at all before the server stops (then with 503): at once, or later from any
- * other thread; in between the connection is suspended and costs no thread.
+ * `calls.request`. It is answered once by request_reply() or request_stream(),
+ * at once or later from any other thread; in between the connection is
+ * suspended and costs no thread. If its client leaves or the server stops
+ * meanwhile (the client then gets 503), the request stays whole until it is
+ * answered, even after http_stop(); the answer then goes nowhere.
  * A request and all that hangs on its context end with its answer: after
- * request_reply() it must not be touched.
+ * request_reply() it must not be touched. One that was admitted and whose body
+ * never came to its end just ends, with its context.
  *
  * What the library leaves open is closed here, each with a test in
  * tests/unit/server_test.c: poll threads only (its epoll spins on unfinished
@@ -31,7 +34,7 @@ struct stream;
 
 enum {
 	HTTP_PORTS_MAX = 8,
-	HTTP_HEAD_MAX = 16 * 1024, /* request line and headers; more is 431 */
+	HTTP_HEAD_MAX = 16 * 1024, /* memory of a head, some 14 KB as it is sent; more is 431 */
 	HTTP_URL_MAX = 4096,       /* more is 414 */
 	HTTP_PARTS_MAX = 32,       /* of a multipart body */
 	HTTP_HEADERS_MAX = 24,     /* that an answer may carry */
@@ -60,10 +63,10 @@ struct admission {
 };
 
 struct http_calls {
-	/* On the thread of the connection; must not block. */
+	/* On the thread of the connection; must not block. R is not to be kept or answered in admit. */
 	void (*admit)(struct request *r, struct admission *ret, void *arg);
 	void (*request)(struct request *r, void *arg);
-	/* Body of an answer that the server itself gives (400, 408, 413, 414, 431, 500, 503). On CTX. */
+	/* Body of an answer that the server itself gives (400, 405, 413, 414, 415, 417, 500, 503). On CTX. */
 	const char *(*refusal)(const void *ctx, unsigned status, const char *reason, void *arg);
 	void *arg;
 };
@@ -73,7 +76,7 @@ struct http_port {
 	bool is_tls;
 	const char *
 		address; /* "0.0.0.0", "::" (both families), "127.0.0.1"; NULL: "::", else 0.0.0.0 */
-	int fd;          /* a listening socket that was passed in; -1: none */
+	int fd; /* a listening socket that was passed in, closed by http_stop(); -1: none */
 };
 
 struct http_opts {
@@ -81,10 +84,10 @@ struct http_opts {
 	size_t n_ports;
 	const char *cert_pem, *key_pem; /* texts; needed if a port is TLS */
 	unsigned threads;               /* a port; 0: 2 */
-	unsigned connections;           /* in all; 0: 8192 */
-	unsigned per_address;           /* 0: 256; never counted for loopback */
-	int64_t head_ms;                /* for the handshake and the head; 0: 10 s */
-	int64_t idle_ms;                /* between two requests; 0: 30 s */
+	unsigned connections;           /* in all; 0: 8192; fewer where RLIMIT_NOFILE is low */
+	unsigned per_address; /* of an IPv4 address or IPv6 /64; 0: 256; not of loopback */
+	int64_t head_ms;      /* for the handshake and the head; 0: 10 s */
+	int64_t idle_ms;      /* between two requests; 0: 30 s */
 	size_t body_rate;     /* slowest body in bytes a second, measured after head_ms; 0: 1024 */
 	size_t bodies_max;    /* bytes of all bodies in memory together, else 503; 0: 256 MiB */
 	int64_t heartbeat_ms; /* of streams: a comment line; 0: 15 s */
@@ -117,6 +120,7 @@ void http_stop(struct http **s, int64_t deadline_ms);
 
 /* Reading a request. Texts live as long as it. */
 void *request_ctx(struct request *r); /* talloc context */
+/* "GET" for HEAD too: the server leaves the body out. */
 const char *request_method(const struct request *r);
 /* Percent-decoded once; with "%00", "%2F", "." and ".." segments or invalid UTF-8 it is refused before. */
 const char *request_path(const struct request *r);
@@ -130,14 +134,17 @@ const char *request_cookie(struct request *r, const char *name);
 const char *request_peer(const struct request *r);
 uint16_t request_local_port(const struct request *r);
 bool request_is_tls(const struct request *r);
-/* The body, NUL-terminated; "" when there was none. */
+/* The body, NUL-terminated; "" when there was none, or when it was taken apart. */
 const char *request_body(const struct request *r, size_t *ret_len);
 const struct part *request_parts(const struct request *r, size_t *ret_n);
 /* A place for the caller's own state. */
 void request_set_user(struct request *r, void *user);
 void *request_user(const struct request *r);
 
-/* Answering: once a request, from any thread. BODY is copied. HEADERS end with a NULL name. */
+/*
+ * Answering: once a request, from any thread. BODY is copied. HEADERS end with a NULL name; Date and
+ * Content-Length are the server's. A header with a line break, an empty value or a tab makes it a 500.
+ */
 void request_reply(struct request *r, unsigned status, const char *type, const char *body,
 		   size_t len, const struct header *headers);
 /* The same; BODY is a talloc block that the server takes over and frees. */
@@ -147,7 +154,9 @@ void request_reply_take(struct request *r, unsigned status, const char *type, ch
 /*
  * Answers 200 with text/event-stream (WHATWG HTML, 9.2). The stream lives until stream_end() was
  * called; when the client has gone, stream_send() returns false. GONE, if given, is called once,
- * on a thread of the server, when the client has gone or the server stops.
+ * on a thread of the server, when the client has gone or the server stops; not after stream_end(),
+ * but it may be running then, on its own thread, with S still valid. A stream may be over from the
+ * start (the server stops, or it was a HEAD): then GONE is not called and stream_send() says so.
  */
 struct stream *request_stream(struct request *r, const struct header *headers,
 			      void (*gone)(struct stream *s, void *arg), void *arg);

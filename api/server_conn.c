@@ -327,9 +327,10 @@ static enum MHD_Result take_body(struct conn *c, const char *data, size_t *size)
 
 static enum MHD_Result throw_away(struct conn *c, size_t *size)
 {
-	bool goes_on = *size > 0 && c->received < LINGER_MAX;
+	bool goes_on;
 
 	core_lock(c->core);
+	goes_on = *size > 0 && c->received < LINGER_MAX;
 	c->received += *size;
 	core_unlock(c->core);
 	*size = 0;
@@ -359,6 +360,7 @@ static enum MHD_Result call(struct conn *c)
 }
 
 /* First when the head is there, then with each piece of body, at last when all is there or resumed. */
+/* NOLINTNEXTLINE(readability-function-size): the library's parameters */
 enum MHD_Result conn_handle(void *cls, struct MHD_Connection *mhd, const char *url,
 			    const char *method, const char *version, const char *data, size_t *size,
 			    void **con_cls)
@@ -396,18 +398,29 @@ static bool is_hung_up(const struct conn *c)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
-static bool is_slow(const struct conn *c, int64_t now)
+/* Measured anew every head_ms, so that a fast beginning buys no slow end. */
+static bool is_slow_body(struct conn *c, int64_t now)
 {
 	const struct http_opts *o = &c->core->opts;
 	int64_t ms = now - c->since;
+	bool is_slow;
 
+	if (ms <= o->head_ms)
+		return false;
+	is_slow = (double)c->received * 1000 < (double)o->body_rate * (double)ms;
+	c->since = now;
+	c->received = 0;
+	return is_slow;
+}
+
+static bool is_slow(struct conn *c, int64_t now)
+{
 	switch (c->phase) {
 	case PHASE_HEAD:
 	case PHASE_IDLE:
 	case PHASE_REPLY:
 	case PHASE_LINGER: return now > c->until;
-	case PHASE_BODY:
-		return ms > o->head_ms && (int64_t)c->received * 1000 < (int64_t)o->body_rate * ms;
+	case PHASE_BODY: return is_slow_body(c, now);
 	case PHASE_CALLED:
 	case PHASE_STREAM: break;
 	}
@@ -422,10 +435,8 @@ static void reap_one(struct conn *c, int64_t now)
 		c->core->stats.reaped += c->phase != PHASE_IDLE && c->phase != PHASE_LINGER;
 		conn_cut(c);
 	}
-	if (c->stream && c->is_suspended) {
-		if (is_hung_up(c))
-			conn_cut(c);
-	}
+	if (c->stream && c->is_suspended && is_hung_up(c))
+		conn_cut(c);
 	if (c->stream && !c->is_cut)
 		stream_tick(c->stream, now);
 }

@@ -312,3 +312,194 @@ const struct shape shape_package = {
 	COLUMNS(package_columns),
 	.order = "t.name",
 };
+
+/* What a billing system asks for daily; sizes in MiB. */
+
+static const struct column billing_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "username", COLUMN_TEXT, "t.username", NULL },
+	{ "domain", COLUMN_TEXT, ACCOUNT_DOMAIN, NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "package", COLUMN_TEXT, "t.package", NULL },
+	{ "created", COLUMN_TIME, "t.created", NULL },
+	{ "email", COLUMN_TEXT,
+	  "coalesce(t.email,(SELECT u.email FROM user u WHERE u.username=t.user))", NULL },
+	{ "disk_used", COLUMN_INT, "0", NULL },
+	{ "disk_limit", COLUMN_INT, LIMIT_OF("disk_mb"), NULL },
+	{ "bw_used", COLUMN_INT, "0", NULL },
+	{ "bw_limit", COLUMN_INT, LIMIT_OF("bandwidth_mb"), NULL },
+};
+
+const struct shape shape_billing = {
+	.name = "BillingAccount",
+	.kind = &kind_account,
+	COLUMNS(billing_columns),
+	.order = "t.id",
+};
+
+#define COUNT_TYPE(condition) \
+	"(SELECT count(*) FROM domain d WHERE d.account=t.username AND d.type" condition ")"
+
+static const struct column stats_columns[] = {
+	{ "disk_mb", COLUMN_REAL, "'0.0'", NULL },
+	{ "disk_limit", COLUMN_INT, LIMIT_OF("disk_mb"), NULL },
+	{ "inodes", COLUMN_INT, "0", NULL },
+	{ "databases", COLUMN_INT, COUNT_OF("database"), NULL },
+	{ "db_limit", COLUMN_INT, LIMIT_OF("max_databases"), NULL },
+	{ "emails", COLUMN_INT, COUNT_OF("mailbox"), NULL },
+	{ "email_limit", COLUMN_INT, LIMIT_OF("max_email"), NULL },
+	{ "ftp", COLUMN_INT, COUNT_OF("ftp_account"), NULL },
+	{ "ftp_limit", COLUMN_INT, LIMIT_OF("max_ftp"), NULL },
+	{ "domains", COLUMN_INT, COUNT_OF("domain"), NULL },
+	{ "domain_limit", COLUMN_INT, LIMIT_OF("max_domains"), NULL },
+	{ "subdomains", COLUMN_INT, COUNT_TYPE("='subdomain'"), NULL },
+	{ "subdomain_limit", COLUMN_INT, LIMIT_OF("max_subdomains"), NULL },
+};
+
+const struct shape shape_stats = {
+	.name = "AccountStats",
+	.kind = &kind_account,
+	COLUMNS(stats_columns),
+	.order = "t.id",
+};
+
+/* Logins */
+
+static const struct column user_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "username", COLUMN_TEXT, "t.username", NULL },
+	{ "email", COLUMN_TEXT, "t.email", NULL },
+	{ "role", COLUMN_TEXT, "t.role", NULL },
+	{ "status", COLUMN_TEXT, "t.status", NULL },
+	{ "reseller_id", COLUMN_INT, "(SELECT u.id FROM user u WHERE u.username=t.reseller)",
+	  NULL },
+	{ "theme", COLUMN_TEXT, "t.theme", NULL },
+	{ "language", COLUMN_TEXT, "t.language", NULL },
+	{ "contact_name", COLUMN_TEXT, "t.contact_name", NULL },
+	{ "contact_phone", COLUMN_TEXT, "t.contact_phone", NULL },
+	{ "account_count", COLUMN_INT,
+	  "(SELECT count(*) FROM account a WHERE a.user=t.username OR a.user IN "
+	  "(SELECT u.username FROM user u WHERE u.reseller=t.username))",
+	  NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_user = {
+	.name = "User",
+	.kind = &kind_user,
+	COLUMNS(user_columns),
+	.order = "t.id DESC",
+	.search = "(t.username LIKE ?4 ESCAPE '\\' OR t.email LIKE ?4 ESCAPE '\\')",
+	.status = "t.status",
+};
+
+/* Certificates and keys: what is public of them */
+
+static const struct column certificate_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "domain", COLUMN_TEXT, "t.domain", NULL },
+	{ "type", COLUMN_TEXT, "t.type", NULL },
+	{ "issued_at", COLUMN_TEXT, "NULL", NULL },
+	{ "expires_at", COLUMN_TEXT, "NULL", NULL },
+	{ "auto_renew", COLUMN_BOOL, "t.auto_renew", NULL },
+	{ "status", COLUMN_TEXT,
+	  "CASE WHEN t.cert IS NULL AND t.cert_path IS NULL THEN 'pending' ELSE 'active' END",
+	  NULL },
+	{ "days_remaining", COLUMN_INT, "NULL", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_certificate = {
+	.name = "Certificate",
+	.kind = &kind_certificate,
+	COLUMNS(certificate_columns),
+	.order = "t.domain",
+};
+
+static const struct column dkim_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "domain", COLUMN_TEXT, "t.domain", NULL },
+	{ "selector", COLUMN_TEXT, "t.selector", NULL },
+	{ "public_key", COLUMN_TEXT, "t.public_key", NULL },
+	{ "dns_record_name", COLUMN_TEXT, "t.selector||'._domainkey.'||t.domain", NULL },
+	{ "dns_record_value", COLUMN_TEXT, "'v=DKIM1; k=rsa; p='||t.public_key", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_dkim_key = {
+	.name = "DkimKey",
+	.kind = &kind_dkim_key,
+	COLUMNS(dkim_columns),
+	.order = "t.domain,t.selector",
+};
+
+static const struct column branding_columns[] = {
+	{ "user_id", COLUMN_INT, "(SELECT u.id FROM user u WHERE u.username=t.reseller)", NULL },
+	{ "panel_name", COLUMN_TEXT, "t.panel_name", NULL },
+	{ "logo_url", COLUMN_TEXT, "t.logo_url", NULL },
+	{ "favicon_url", COLUMN_TEXT, "t.favicon_url", NULL },
+	{ "primary_color", COLUMN_TEXT, "t.primary_color", NULL },
+	{ "accent_color", COLUMN_TEXT, "t.accent_color", NULL },
+	{ "support_email", COLUMN_TEXT, "t.support_email", NULL },
+	{ "support_url", COLUMN_TEXT, "t.support_url", NULL },
+	{ "hide_powered_by", COLUMN_BOOL, "t.hide_powered_by", NULL },
+	{ "custom_css", COLUMN_TEXT, "t.custom_css", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_branding = {
+	.name = "Branding",
+	.kind = &kind_branding,
+	COLUMNS(branding_columns),
+	.order = "t.id",
+};
+
+/* Containers and firewall rules, as they are wanted */
+
+static const struct column container_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "container_id", COLUMN_INT, "t.id", NULL },
+	{ "name", COLUMN_TEXT, "'novacpx-'||t.account||'-'||t.name", NULL },
+	{ "image", COLUMN_TEXT, "t.image", NULL },
+	{ "status", COLUMN_TEXT, "CASE WHEN t.enabled THEN 'pending' ELSE 'stopped' END", NULL },
+	{ "memory_mb", COLUMN_INT, "t.memory_mb", NULL },
+	{ "cpus", COLUMN_TEXT, "t.cpus", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_container = {
+	.name = "Container",
+	.kind = &kind_container,
+	COLUMNS(container_columns),
+	.order = "t.id",
+};
+
+static const struct column firewall_columns[] = {
+	{ "num", COLUMN_INT, "t.id", NULL },
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "to", COLUMN_TEXT,
+	  "coalesce(t.port,'Anywhere')||CASE t.protocol WHEN 'any' THEN '' ELSE '/'||t.protocol END",
+	  NULL },
+	{ "action", COLUMN_TEXT, "t.action", NULL },
+	{ "direction", COLUMN_TEXT, "t.direction", NULL },
+	{ "from", COLUMN_TEXT, "coalesce(t.from_ip,'Anywhere')", NULL },
+	{ "port", COLUMN_TEXT, "t.port", NULL },
+	{ "protocol", COLUMN_TEXT, "t.protocol", NULL },
+	{ "from_ip", COLUMN_TEXT, "t.from_ip", NULL },
+	{ "comment", COLUMN_TEXT, "t.comment", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_firewall_rule = {
+	.name = "FirewallRule",
+	.kind = &kind_firewall_rule,
+	COLUMNS(firewall_columns),
+	.order = "t.id",
+};

@@ -4,6 +4,7 @@
 
 #include "api/crud.h"
 #include "api/own.h"
+#include "api/session.h"
 
 struct address {
 	const char *setting, *type;
@@ -156,4 +157,107 @@ int start_subdomain_undo(struct call *c, struct changeset *cs, const char *name,
 		}
 	}
 	return r;
+}
+
+/* Accounts */
+
+struct pair {
+	const char *field, *value; /* NULL: left out */
+};
+
+static int add(struct call *c, struct changeset *cs, const struct kind *k, const struct pair *pairs,
+	       size_t n, struct err *err)
+{
+	struct change *change = crud_new(cs, k);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		if (pairs[i].value)
+			r = crud_set(c, change, pairs[i].field, pairs[i].value, err);
+		if (r == -ERR_INVALID) {
+			c->status = 422;
+			call_problem(c, pairs[i].field, err->msg);
+			r = 0; /* the others are looked at as well */
+		}
+	}
+	return r;
+}
+
+int start_account(struct call *c, struct changeset *cs, const struct start_account *a,
+		  struct err *err)
+{
+	const struct pair account[] = {
+		{ "username", a->username }, { "user", a->username },
+		{ "email", a->email },       { "package", a->package },
+		{ "password", a->hash },     { "php_version", a->php_version },
+	};
+	const struct pair login[] = {
+		{ "username", a->username }, { "role", "user" },          { "email", a->email },
+		{ "password", a->hash },     { "reseller", a->reseller },
+	};
+	const struct pair domain[] = {
+		{ "name", a->domain },
+		{ "account", a->username },
+		{ "type", "primary" },
+	};
+	int r = add(c, cs, &kind_account, account, ARRAY_LEN(account), err);
+
+	/* what is wrong is told of the account's parameters, once */
+	if (r >= 0 && c->n_errors)
+		return err_set(err, ERR_INVALID, "%s", c->errors[0].message);
+	if (r >= 0)
+		r = add(c, cs, &kind_user, login, ARRAY_LEN(login), err);
+	if (r >= 0)
+		r = add(c, cs, &kind_domain, domain, ARRAY_LEN(domain), err);
+	if (r >= 0 && c->n_errors)
+		return err_set(err, ERR_INVALID, "%s", c->errors[0].message);
+	return r < 0 ? r : start_zone(c, cs, a->username, a->domain, err);
+}
+
+int start_default_package(struct call *c, const char **ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(store_sql(c->store),
+			"SELECT name FROM package WHERE owner IS NULL "
+			"ORDER BY name<>'Default', NOT is_default, id LIMIT 1",
+			&st, err);
+
+	if (r < 0)
+		return r;
+	r = sql_step(st, err);
+	*ret = r > 0 ? mem_str(c->ctx, sql_text(st, 0)) : NULL;
+	return r < 0 ? r : 0;
+}
+
+static int login_of(struct call *c, const struct account *a, struct user **ret, struct err *err)
+{
+	int r = a->user ? store_get(c->ctx, c->store, &kind_user, a->user, ret, err) : 0;
+
+	if (r == -ERR_NOTFOUND)
+		err_clear(err);
+	return r == -ERR_NOTFOUND ? 0 : r;
+}
+
+int start_login_drop(struct call *c, struct changeset *cs, const struct account *a, struct err *err)
+{
+	struct user *u = NULL;
+	int r = login_of(c, a, &u, err);
+
+	if (r >= 0 && u && strcmp(u->role, "user") == 0)
+		(void)crud_change(cs, CHANGE_DELETE, u);
+	return r < 0 ? r : 0;
+}
+
+int start_login_password(struct call *c, struct changeset *cs, const struct account *a,
+			 const char *hash, struct err *err)
+{
+	struct user *u = NULL;
+	int r = login_of(c, a, &u, err);
+
+	if (r < 0 || !u)
+		return r;
+	r = crud_set(c, crud_change(cs, CHANGE_PUT, u), "password", hash, err);
+	if (r >= 0)
+		r = session_end_user(c, u->base.id, NULL, err);
+	return r < 0 ? r : 0;
 }

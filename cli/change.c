@@ -9,10 +9,6 @@
 #include "reconciler/archive.h"
 #include "reconciler/trash_note.h"
 
-enum {
-	LOCK_WAIT_MS = 60000
-};
-
 static const char *actor(void)
 {
 	const char *name = getenv("SUDO_USER"); /* NOLINT(concurrency-mt-unsafe): one thread */
@@ -197,7 +193,7 @@ int change_run(struct cli *c, struct intent *i, struct err *err)
 	int r = cli_open(c, err);
 
 	if (r >= 0)
-		r = engine_lock(c->e, LOCK_WAIT_MS, err);
+		r = engine_lock(c->e, CLI_LOCK_WAIT_MS, err);
 	if (r >= 0 && !c->dry)
 		r = execute_recover(c->e, err);
 	if (r >= 0 && !c->dry && (c->given & OPT_FULL))

@@ -21,6 +21,10 @@ enum cli_exit {
 	EXIT_QUARANTINED = 5,
 };
 
+enum {
+	CLI_LOCK_WAIT_MS = 60000 /* for another process that converges this machine */
+};
+
 enum cli_option {
 	OPT_FILE = 1 << 0,      /* -f PATH */
 	OPT_YES = 1 << 1,       /* --yes */

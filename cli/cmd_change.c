@@ -223,24 +223,35 @@ static const struct field *field_named(const struct kind *k, const char *name, s
 	return NULL;
 }
 
+/* One change of the resource that the first argument names. */
+static int begin_change(struct cli *c, struct changeset *cs, enum change_op op,
+			const char **ret_key, struct change **ret, struct err *err)
+{
+	const struct kind *k;
+	int r = cli_resource(c, c->args[0], &k, ret_key, err);
+
+	if (r < 0)
+		return r;
+	*ret = changeset_add(cs, op, k);
+	return res_set_key(c->ctx, (*ret)->res, *ret_key, err);
+}
+
+static const struct kind *kind_of(const struct change *ch)
+{
+	return ((const struct res *)ch->res)->kind;
+}
+
 static int set_apply(struct cli *c, struct intent *i, struct revision *rev,
 		     struct problems *problems, struct err *err)
 {
 	struct changeset cs = { .ctx = c->ctx };
-	const struct kind *k;
 	const char *key;
 	struct change *ch;
-	int r = cli_resource(c, c->args[0], &k, &key, err);
+	int r = begin_change(c, &cs, CHANGE_PUT, &key, &ch, err);
 
 	(void)i;
-	if (r < 0)
-		return r;
-	ch = changeset_add(&cs, CHANGE_PUT, k);
-	r = res_set_key(c->ctx, ch->res, key, err);
-	FIELD_FOREACH(f, k) {
-		if (f->flags & FIELD_KEY)
-			ch->set |= (uint64_t)1 << (f - k->fields);
-	}
+	if (r >= 0)
+		change_mark_key(ch);
 	for (size_t a = 1; a < c->n_args && r >= 0; a++) {
 		size_t len = strcspn(c->args[a], "=");
 		const struct field *f;
@@ -249,7 +260,7 @@ static int set_apply(struct cli *c, struct intent *i, struct revision *rev,
 		if (!c->args[a][len])
 			return err_set(err, ERR_INVALID, "\"%.60s\": write FIELD=VALUE",
 				       c->args[a]);
-		f = field_named(k, mem_strn(c->ctx, c->args[a], len), err);
+		f = field_named(kind_of(ch), mem_strn(c->ctx, c->args[a], len), err);
 		if (!f)
 			return -(int)err->code;
 		if (f->type == FIELD_SECRET)
@@ -267,18 +278,13 @@ static int unset_apply(struct cli *c, struct intent *i, struct revision *rev,
 		       struct problems *problems, struct err *err)
 {
 	struct changeset cs = { .ctx = c->ctx };
-	const struct kind *k;
 	const char *key;
 	struct change *ch;
-	int r = cli_resource(c, c->args[0], &k, &key, err);
+	int r = begin_change(c, &cs, c->n_args > 1 ? CHANGE_PUT : CHANGE_DELETE, &key, &ch, err);
 
 	(void)i;
-	if (r < 0)
-		return r;
-	ch = changeset_add(&cs, c->n_args > 1 ? CHANGE_PUT : CHANGE_DELETE, k);
-	r = res_set_key(c->ctx, ch->res, key, err);
 	for (size_t a = 1; a < c->n_args && r >= 0; a++) {
-		const struct field *f = field_named(k, c->args[a], err);
+		const struct field *f = field_named(kind_of(ch), c->args[a], err);
 		struct value v = { .type = VALUE_NULL };
 
 		r = f ? change_set(c->ctx, ch, f, &v, err) : -(int)err->code;
@@ -331,25 +337,21 @@ static int passwd_apply(struct cli *c, struct intent *i, struct revision *rev,
 			struct problems *problems, struct err *err)
 {
 	struct changeset cs = { .ctx = c->ctx };
-	const struct kind *k;
+	struct value v = { .type = VALUE_STRING, .text = i->arg };
 	const struct field *f;
 	const char *key;
 	void *existing;
 	struct change *ch;
-	struct value v = { .type = VALUE_STRING, .text = i->arg };
-	int r = cli_resource(c, c->args[0], &k, &key, err);
+	int r = begin_change(c, &cs, CHANGE_PUT, &key, &ch, err);
 
 	if (r < 0)
 		return r;
-	f = kind_field(k, "password");
+	f = kind_field(kind_of(ch), "password");
 	if (!f)
-		return err_set(err, ERR_INVALID, "a %s has no password", k->name);
-	r = store_get(c->ctx, c->e->store, k, key, &existing, err);
-	if (r < 0)
-		return r;
-	ch = changeset_add(&cs, CHANGE_PUT, k);
-	((struct res *)ch->res)->id = ((struct res *)existing)->id;
-	r = change_set(c->ctx, ch, f, &v, err);
+		return err_set(err, ERR_INVALID, "a %s has no password", kind_of(ch)->name);
+	r = store_get(c->ctx, c->e->store, kind_of(ch), key, &existing, err);
+	if (r >= 0)
+		r = change_set(c->ctx, ch, f, &v, err);
 	return r < 0 ? r : store_apply(c->e->store, &cs, rev, problems, err);
 }
 

@@ -41,8 +41,10 @@ static json_t *text_json(const void *ctx, const char *text)
 	if (j)
 		return j;
 	ascii = mem_str(ctx, text); /* no UTF-8 */
-	for (char *p = ascii; *p; p++)
-		*p = (unsigned char)*p < 0x80 ? *p : '?';
+	for (char *p = ascii; *p; p++) {
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	}
 	return json_string(ascii);
 }
 
@@ -113,13 +115,14 @@ static const char *short_name(const void *ctx, const char *resource)
 
 static void put_value(const struct reason *w)
 {
-	if (w->is_secret)
-		(void)printf(" (secret)");
-	else if (w->field && w->value)
-		(void)printf(" = %s", w->value);
-	else if (w->field)
+	if (!w->field)
+		return;
+	if (!w->is_set)
 		(void)printf(" is not set");
-	if (w->field && w->value && w->is_default)
+	else
+		(void)printf(" %s%s", w->is_secret ? "(secret)" : "= ",
+			     w->is_secret ? "" : w->value);
+	if (w->is_set && w->is_default)
 		(void)printf(", the default");
 }
 
@@ -260,7 +263,7 @@ static void put_what(struct cli *c, const struct explanation *x)
 		put_reasons(c, x, "it is there because of", false);
 		break;
 	case EXPLAIN_CAUSED:
-		put_reasons(c, x, "the line comes from", true);
+		put_reasons(c, x, x->line ? "the line comes from" : "the row comes from", true);
 		put_reasons(c, x, "it is there because of", false);
 		break;
 	case EXPLAIN_CONSTANT:
@@ -331,10 +334,10 @@ static int put_text(struct cli *c, const struct explanation *x, struct err *err)
 
 static json_t *reason_json(const void *ctx, const struct reason *w)
 {
-	json_t *j = json_pack("{s:s, s:o, s:o, s:s, s:b, s:b, s:b}", "resource", w->resource,
+	json_t *j = json_pack("{s:s, s:o, s:o, s:s, s:b, s:b, s:b, s:b}", "resource", w->resource,
 			      "field", text_json(ctx, w->field), "value", text_json(ctx, w->value),
-			      "effect", effect_names[w->effect], "in_line", w->is_named, "secret",
-			      w->is_secret, "default", w->is_default);
+			      "effect", effect_names[w->effect], "in_line", w->is_named, "set",
+			      w->is_set, "secret", w->is_secret, "default", w->is_default);
 
 	(void)json_object_set_new(j, "since",
 				  w->origin.rev ? revision_json(ctx, &w->rev) : json_null());

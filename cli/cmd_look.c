@@ -132,7 +132,7 @@ int cmd_drift(struct cli *c, struct err *err)
 	int r = cli_open(c, err);
 
 	if (r >= 0)
-		r = engine_lock(c->e, 60000, err);
+		r = engine_lock(c->e, CLI_LOCK_WAIT_MS, err);
 	if (r >= 0)
 		r = pass_plan(c->ctx, c->e, &opts, &p, err);
 	if (r < 0)

@@ -50,8 +50,11 @@ int cmd_trash(struct cli *c, struct err *err)
 	if (strcmp(c->args[0], "list") == 0)
 		return list_trash(c, err);
 	if (strcmp(c->args[0], "purge") == 0) {
-		int64_t n = trash_purge(c->e, c->n_args > 1 ? c->args[1] : NULL, err);
+		int64_t n = engine_lock(c->e, CLI_LOCK_WAIT_MS, err);
 
+		if (n >= 0)
+			n = trash_purge(c->e, c->n_args > 1 ? c->args[1] : NULL, err);
+		engine_unlock(c->e);
 		if (n >= 0)
 			(void)printf("%" PRId64 " removed for good.\n", n);
 		return n < 0 ? (int)n : 0;

@@ -31,6 +31,16 @@ int change_set(const void *ctx, struct change *c, const struct field *f, const s
 	return r;
 }
 
+void change_mark_key(struct change *c)
+{
+	const struct kind *k = ((struct res *)c->res)->kind;
+
+	FIELD_FOREACH(f, k) {
+		if (f->flags & FIELD_KEY)
+			c->set |= bit(k, f);
+	}
+}
+
 void problem_add(struct problems *p, size_t change, enum err_code code, const char *resource,
 		 const char *field, const char *fmt, ...)
 {

@@ -194,7 +194,7 @@ static int check_schema(struct sql *db, struct err *err)
 	if (r < 0)
 		return r;
 	version = sql_int(st, 0);
-	sql_reset(st);
+	(void)sqlite3_reset(st->st);
 	if (version == db->checked)
 		return 0;
 	allow_triggers(db, 0);
@@ -334,11 +334,6 @@ int sql_run(struct stmt *st, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-void sql_reset(struct stmt *st)
-{
-	(void)sqlite3_reset(st->st);
-}
-
 bool sql_is_null(struct stmt *st, int col)
 {
 	return sqlite3_column_type(st->st, col) == SQLITE_NULL;
@@ -397,6 +392,11 @@ int sql_begin(struct sql *db, struct err *err)
 	return begin(db, "BEGIN IMMEDIATE", err);
 }
 
+bool sql_in_txn(struct sql *db)
+{
+	return sqlite3_get_autocommit(db->handle) == 0;
+}
+
 int sql_begin_reading(struct sql *db, struct err *err)
 {
 	int r;
@@ -424,9 +424,4 @@ void sql_rollback(struct sql *db)
 
 	if (sql_in_txn(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
 		return; /* nothing is lost: the connection ends it anyway */
-}
-
-bool sql_in_txn(struct sql *db)
-{
-	return sqlite3_get_autocommit(db->handle) == 0;
 }

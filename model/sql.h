@@ -53,7 +53,6 @@ void sql_bind_blob(struct stmt *st, int col, const void *data, size_t len);
 int sql_step(struct stmt *st, struct err *err) must_check;
 /* Steps once where no row is expected, and resets for the next binding. */
 int sql_run(struct stmt *st, struct err *err) must_check;
-void sql_reset(struct stmt *st);
 bool sql_is_null(struct stmt *st, int col); /* columns from 0 */
 int64_t sql_int(struct stmt *st, int col);
 const char *sql_text(struct stmt *st, int col); /* NULL for NULL */

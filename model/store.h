@@ -87,6 +87,8 @@ struct changeset {
 };
 
 struct change *changeset_add(struct changeset *cs, enum change_op op, const struct kind *k);
+/* The key that res_set_key() gave C's resource counts as given: a PUT then makes what is not there. */
+void change_mark_key(struct change *c);
 /* Puts VALUE into the field of C's resource and marks it given. */
 int change_set(const void *ctx, struct change *c, const struct field *f, const struct value *v,
 	       struct err *err) must_check;

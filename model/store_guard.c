@@ -46,6 +46,16 @@ static char *squeezed(const void *ctx, const char *text, size_t len)
 	return out[0] == ' ' ? out + 1 : out;
 }
 
+/* A column that a migration added needs a number to begin with, which the table made whole does not. */
+static char *without_default(char *column)
+{
+	char *at = strstr(column, " DEFAULT ");
+
+	if (at && at[9] && at[9 + strspn(at + 9, "0123456789")] == '\0')
+		*at = '\0';
+	return column;
+}
+
 /* The text with its parts in one order: head, parts, tail. */
 static const char *canonical(const void *ctx, const char *text)
 {
@@ -65,7 +75,7 @@ static const char *canonical(const void *ctx, const char *text)
 		depth += (*p == '(') - (*p == ')');
 		if (!ends)
 			continue;
-		ptrs_add(ctx, &parts, squeezed(ctx, from, (size_t)(p - from)));
+		ptrs_add(ctx, &parts, without_default(squeezed(ctx, from, (size_t)(p - from))));
 		from = p + 1;
 	}
 	qsort(parts.v, parts.n, sizeof(*parts.v), by_text);

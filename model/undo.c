@@ -14,7 +14,8 @@
 
 enum {
 	COL_ID = 0,
-	COL_REV = 1
+	COL_REV = 1,
+	COL_CREATED = 2,
 };
 
 struct undo {
@@ -52,8 +53,39 @@ static int load_changeset(struct undo *u, void **ret, int *ret_len, struct err *
 	return 0;
 }
 
-/* Remembers each row the changeset touches, as it is now. */
-static int note_rows(struct undo *u, void *changeset, int len, struct err *err)
+/* A row of a changeset. */
+struct entry {
+	sqlite3_changeset_iter *it;
+	const struct kind *kind; /* NULL: no table of resources */
+	int op;
+	int columns; /* as many as the table had then */
+};
+
+typedef int entry_fn(struct undo *u, const struct entry *e, void *arg, struct err *err);
+
+/* Values that the row has where it is there: before a deletion or a change, after an insertion. */
+static sqlite3_value *value_of(const struct entry *e, int col)
+{
+	sqlite3_value *v = NULL;
+
+	(void)(e->op == SQLITE_INSERT ? sqlite3changeset_new(e->it, col, &v)
+				      : sqlite3changeset_old(e->it, col, &v));
+	return v;
+}
+
+static struct entry entry_at(sqlite3_changeset_iter *it)
+{
+	struct entry e = { .it = it };
+	const char *table;
+	int indirect;
+
+	(void)sqlite3changeset_op(it, &table, &e.columns, &e.op, &indirect);
+	e.kind = kind_find(table);
+	return e;
+}
+
+static int each_entry(struct undo *u, void *changeset, int len, entry_fn *fn, void *arg,
+		      struct err *err)
 {
 	sqlite3_changeset_iter *it = NULL;
 	int r = 0;
@@ -62,39 +94,38 @@ static int note_rows(struct undo *u, void *changeset, int len, struct err *err)
 		return err_set(err, ERR_CORRUPT, "revision %" PRId64 ": unreadable changeset",
 			       u->revision);
 	while (r >= 0 && sqlite3changeset_next(it) == SQLITE_ROW) {
-		const char *table;
-		int columns;
-		int op;
-		int indirect;
-		sqlite3_value *id = NULL;
-		struct row *row;
-		void **slot;
+		const struct entry e = entry_at(it);
 
-		(void)sqlite3changeset_op(it, &table, &columns, &op, &indirect);
-		(void)(op == SQLITE_INSERT ? sqlite3changeset_new(it, COL_ID, &id)
-					   : sqlite3changeset_old(it, COL_ID, &id));
-		if (!id || !kind_find(table)) {
-			r = err_set(err, ERR_CORRUPT,
-				    "revision %" PRId64 ": unknown table in its changeset",
-				    u->revision);
-			break;
-		}
-		slot = strmap_slot(&u->rows,
-				   mem_fmt(u->a.ctx, "%s:%lld", table, sqlite3_value_int64(id)));
-		if (*slot)
-			continue;
-		row = mem_new(u->a.ctx, struct row);
-		row->kind = kind_find(table);
-		row->id = sqlite3_value_int64(id);
-		*slot = row;
-		r = store_get_id(u->a.ctx, u->a.s, row->kind, row->id, &row->before, err);
-		if (r == -ERR_NOTFOUND) {
-			err_clear(err);
-			r = 0;
-		}
+		r = fn(u, &e, arg, err);
 	}
 	(void)sqlite3changeset_finalize(it);
 	return r;
+}
+
+/* Remembers a row that the changeset touches, as it is now. */
+static int note_row(struct undo *u, const struct entry *e, void *arg, struct err *err)
+{
+	sqlite3_value *id = value_of(e, COL_ID);
+	struct row *row;
+	void **slot;
+	int r;
+
+	(void)arg;
+	if (!id || !e->kind)
+		return err_set(err, ERR_CORRUPT,
+			       "revision %" PRId64 ": unknown table in its changeset", u->revision);
+	slot = strmap_slot(&u->rows,
+			   mem_fmt(u->a.ctx, "%s:%lld", e->kind->name, sqlite3_value_int64(id)));
+	if (*slot)
+		return 0;
+	row = mem_new(u->a.ctx, struct row);
+	row->kind = e->kind;
+	row->id = sqlite3_value_int64(id);
+	*slot = row;
+	r = store_get_id(u->a.ctx, u->a.s, row->kind, row->id, &row->before, err);
+	if (r == -ERR_NOTFOUND)
+		err_clear(err);
+	return r == -ERR_NOTFOUND ? 0 : r;
 }
 
 static bool value_same(sqlite3_value *a, sqlite3_value *b)
@@ -112,8 +143,14 @@ static bool value_same(sqlite3_value *a, sqlite3_value *b)
 		      (size_t)sqlite3_value_bytes(a)) == 0;
 }
 
-static bool only_rev_differs(sqlite3_changeset_iter *it, int columns)
+static bool only_rev_differs(sqlite3_changeset_iter *it)
 {
+	const char *table;
+	int columns;
+	int op;
+	int indirect;
+
+	(void)sqlite3changeset_op(it, &table, &columns, &op, &indirect);
 	for (int i = COL_ID; i < columns; i++) {
 		sqlite3_value *was = NULL;
 		sqlite3_value *now = NULL;
@@ -127,15 +164,6 @@ static bool only_rev_differs(sqlite3_changeset_iter *it, int columns)
 			return false;
 	}
 	return true;
-}
-
-static int64_t pk_of(sqlite3_changeset_iter *it, int op)
-{
-	sqlite3_value *id = NULL;
-
-	(void)(op == SQLITE_INSERT ? sqlite3changeset_new(it, COL_ID, &id)
-				   : sqlite3changeset_old(it, COL_ID, &id));
-	return id ? sqlite3_value_int64(id) : 0;
 }
 
 static void report(struct undo *u, const struct kind *k, int64_t id, const char *what)
@@ -164,27 +192,23 @@ static void report(struct undo *u, const struct kind *k, int64_t id, const char 
 static int on_conflict(void *arg, int type, sqlite3_changeset_iter *it)
 {
 	struct undo *u = arg;
-	const char *table;
-	int columns;
-	int op;
-	int indirect;
-	const struct kind *k;
+	const struct entry e = entry_at(it);
+	sqlite3_value *id = value_of(&e, COL_ID);
+	int64_t pk = id ? sqlite3_value_int64(id) : 0;
 
-	(void)sqlite3changeset_op(it, &table, &columns, &op, &indirect);
-	k = kind_find(table);
-	if (!k)
+	if (!e.kind)
 		return SQLITE_CHANGESET_ABORT;
 	switch (type) {
 	case SQLITE_CHANGESET_DATA:
-		if (only_rev_differs(it, columns))
+		if (only_rev_differs(it))
 			return SQLITE_CHANGESET_REPLACE;
-		report(u, k, pk_of(it, op), "it was changed again");
+		report(u, e.kind, pk, "it was changed again");
 		return SQLITE_CHANGESET_OMIT;
 	case SQLITE_CHANGESET_NOTFOUND:
-		report(u, k, pk_of(it, op), "it was deleted since");
+		report(u, e.kind, pk, "it was deleted since");
 		return SQLITE_CHANGESET_OMIT;
 	default:
-		report(u, k, pk_of(it, op), "a resource of that name was made since");
+		report(u, e.kind, pk, "a resource of that name was made since");
 		return SQLITE_CHANGESET_OMIT;
 	}
 }
@@ -196,7 +220,7 @@ static int undo_one(struct undo *u, struct err *err)
 	int r = load_changeset(u, &changeset, &len, err);
 
 	if (r >= 0)
-		r = note_rows(u, changeset, len, err);
+		r = each_entry(u, changeset, len, note_row, NULL, err);
 	if (r >= 0 && sqlite3changeset_apply(sql_handle(u->a.s->db), len, changeset, NULL,
 					     on_conflict, u) != SQLITE_OK)
 		r = sql_fail(u->a.s->db, err, "undo");
@@ -304,23 +328,21 @@ int store_rollback_to(struct store *s, int64_t to, struct revision *rev, struct 
 
 /* Bringing one account back */
 
-static void *resource_of(struct undo *u, const struct kind *k, sqlite3_changeset_iter *it)
+static void *resource_of(struct undo *u, const struct entry *e)
 {
-	struct res *res = res_new(u->a.ctx, k);
-	sqlite3_value *v = NULL;
-	int col = COL_REV + 2; /* behind id, rev, created */
+	struct res *res = res_new(u->a.ctx, e->kind);
+	sqlite3_value *v = value_of(e, COL_ID);
+	int col = COL_CREATED + 1;
 
-	(void)sqlite3changeset_old(it, COL_ID, &v);
 	res->id = v ? sqlite3_value_int64(v) : 0;
-	v = NULL;
-	(void)sqlite3changeset_old(it, COL_REV + 1, &v);
+	v = value_of(e, COL_CREATED);
 	res->created = v ? sqlite3_value_int64(v) : 0;
-	FIELD_FOREACH(f, k) {
+	FIELD_FOREACH(f, e->kind) {
 		if (f->type == FIELD_SECRET)
 			continue;
-		v = NULL;
-		if (sqlite3changeset_old(it, col++, &v) != SQLITE_OK)
+		if (col >= e->columns)
 			continue; /* older than the field: its default */
+		v = value_of(e, col++);
 		res_sql_take(u->a.ctx, f, res,
 			     v && sqlite3_value_type(v) != SQLITE_NULL
 				     ? (const char *)sqlite3_value_text(v)
@@ -345,42 +367,34 @@ static bool is_of_account(struct undo *u, const struct kind *k, const void *res,
 					     field_text(parent, res))) != NULL;
 }
 
-/* All deleted resources of kind K that are the account's, written again. */
-static int undelete_kind(struct undo *u, const struct kind *k, const char *account, void *changeset,
-			 int len, struct err *err)
+struct wanted {
+	const struct kind *kind;
+	const char *account;
+};
+
+/* A resource that the inverted revision would bring back, if it is the account's: written again. */
+static int undelete_row(struct undo *u, const struct entry *e, void *arg, struct err *err)
 {
-	sqlite3_changeset_iter *it = NULL;
-	int r = 0;
+	const struct wanted *w = arg;
+	void *res;
+	void *there;
+	int r;
 
-	if (sqlite3changeset_start(&it, len, changeset) != SQLITE_OK)
-		return err_set(err, ERR_CORRUPT, "revision %" PRId64 ": unreadable changeset",
-			       u->revision);
-	while (r >= 0 && sqlite3changeset_next(it) == SQLITE_ROW) {
-		const char *table;
-		int columns;
-		int op;
-		int indirect;
-		void *res;
-		void *there;
-
-		(void)sqlite3changeset_op(it, &table, &columns, &op, &indirect);
-		if (op != SQLITE_DELETE || strcmp(table, k->name) != 0)
-			continue;
-		res = resource_of(u, k, it);
-		if (!is_of_account(u, k, res, account))
-			continue;
-		if (store_get(u->a.ctx, u->a.s, k, res_key(u->a.ctx, res), &there, err) >= 0) {
-			problem_add(u->a.problems, 0, ERR_CONFLICT, res_name(u->a.ctx, res), NULL,
-				    "was made again since");
-			continue;
-		}
-		err_clear(err);
-		r = apply_write(&u->a, res, NULL, err);
-		*strmap_slot(&u->rows, res_name(u->a.ctx, res)) = res;
-		if (r >= 0)
-			touched_add(&u->a, k, NULL, res, 0);
+	if (e->op != SQLITE_INSERT || e->kind != w->kind)
+		return 0;
+	res = resource_of(u, e);
+	if (!is_of_account(u, e->kind, res, w->account))
+		return 0;
+	if (store_get(u->a.ctx, u->a.s, e->kind, res_key(u->a.ctx, res), &there, err) >= 0) {
+		problem_add(u->a.problems, 0, ERR_CONFLICT, res_name(u->a.ctx, res), NULL,
+			    "was made again since");
+		return 0;
 	}
-	(void)sqlite3changeset_finalize(it);
+	err_clear(err);
+	r = apply_write(&u->a, res, NULL, err);
+	*strmap_slot(&u->rows, res_name(u->a.ctx, res)) = res;
+	if (r >= 0)
+		touched_add(&u->a, e->kind, NULL, res, 0);
 	return r;
 }
 
@@ -393,22 +407,19 @@ int store_undelete(struct store *s, int64_t gone, const char *account, struct re
 		.revision = gone,
 		.rows = STRMAP_ON(ctx)
 	};
-	void *inverse = NULL;
 	void *changeset = NULL;
 	int len = 0;
 	int r = apply_begin(&u.a, err);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = load_changeset(&u, &inverse, &len, err);
-	if (r >= 0 && sqlite3changeset_invert(len, inverse, &len, &changeset) != SQLITE_OK)
-		r = err_set(err, ERR_CORRUPT, "revision %" PRId64 ": its changeset cannot be read",
-			    gone);
-	KIND_FOREACH(k) {
+	r = load_changeset(&u, &changeset, &len, err);
+	KIND_FOREACH(k) { /* parents first */
+		struct wanted w = { .kind = k, .account = account };
+
 		if (r >= 0)
-			r = undelete_kind(&u, k, account, changeset, len, err);
+			r = each_entry(&u, changeset, len, undelete_row, &w, err);
 	}
-	sqlite3_free(inverse);
 	sqlite3_free(changeset);
 	if (r < 0) {
 		apply_abort(&u.a);

@@ -52,6 +52,8 @@ int causes_artifact(const void *ctx, const struct causes_ask *ask, const struct 
 		    struct err *err) must_check;
 /* An artifact as the text that lines are counted in. FILE as in causes_ask. On CTX. */
 const char *causes_text(const void *ctx, const struct artifact *a, const char *file);
+/* A file's text as causes_text() has it: without what the renderer computes from the rest of it. */
+const char *causes_plain(const void *ctx, const char *text);
 /*
  * The causes, strongest first. 0 when the renderer wants nothing at the place, 1 else. Causes that
  * only make the artifact are left out when a line is asked for.

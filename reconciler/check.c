@@ -12,6 +12,8 @@
 #include "base/proc.h"
 #include "reconciler/check_pool.h"
 #include "reconciler/checkns.h"
+#include "reconciler/memdir.h"
+#include "reconciler/names.h"
 #include "reconciler/service.h"
 
 enum {
@@ -23,7 +25,7 @@ struct check {
 	struct plan *p;
 	void *ctx;
 	const struct service *svc;
-	char stage[64];
+	struct memdir stage;
 	int stage_fd;
 	struct strmap folders;  /* folders of the stage that were made */
 	struct strmap staged;   /* paths that stand there */
@@ -179,21 +181,14 @@ static int restage(struct check *c, struct err *err)
 	int r = 0;
 
 	fd_close(&c->stage_fd);
-	if (c->stage[0]) {
-		cleanup_(fd_close) int root = fs_root_open("/", err);
-
-		if (root < 0)
-			return root;
-		r = fs_remove_tree(root, c->stage, 0, err);
-		if (r < 0)
-			return r;
-	}
+	r = memdir_remove(&c->stage, err);
+	if (r >= 0)
+		r = memdir_make(&c->stage, err);
+	if (r < 0)
+		return r;
 	c->folders = (struct strmap)STRMAP_ON(c->ctx);
 	c->staged = (struct strmap)STRMAP_ON(c->ctx);
-	(void)snprintf(c->stage, sizeof(c->stage), "/dev/shm/novacpx-XXXXXX");
-	if (!mkdtemp(c->stage) || chmod(c->stage, 0755) < 0)
-		return err_sys(err, "make a staging folder in /dev/shm");
-	c->stage_fd = fs_root_open(c->stage, err);
+	c->stage_fd = fs_root_open(c->stage.path, err);
 	if (c->stage_fd < 0)
 		return c->stage_fd;
 	for (size_t i = 0; i < ARRAY_LEN(trees) && r >= 0; i++)
@@ -215,12 +210,11 @@ static int restage(struct check *c, struct err *err)
 
 static void unstage(struct check *c)
 {
-	cleanup_(fd_close) int root = fs_root_open("/", NULL);
 	struct err ignored = ERR_INIT;
 
 	fd_close(&c->stage_fd);
-	if (root >= 0 && c->stage[0] && fs_remove_tree(root, c->stage, 0, &ignored) < 0)
-		return; /* memory only, gone at the next boot */
+	if (memdir_remove(&c->stage, &ignored) < 0)
+		return; /* memory only, gone with the next pass */
 }
 
 /* Paths beneath DIR that the plan removes, NULL-terminated. */
@@ -241,7 +235,7 @@ static const char *const *removed_in(struct check *c, const char *dir)
 
 static const char *staged_path(struct check *c, const char *dir)
 {
-	return mem_fmt(c->ctx, "%s%s", c->stage, dir);
+	return mem_fmt(c->ctx, "%s%s", c->stage.path, dir);
 }
 
 static int run_validator(struct check *c, bool live, const char *const *argv,
@@ -587,8 +581,13 @@ static int check_service(struct check *c, struct err *err)
 			r = judge(c, &res, err);
 		if (r < 0)
 			return r;
-		if (!c->suspects.n || res.status == 0)
+		if (!c->suspects.n)
 			return 0;
+		if (res.status == 0) {
+			if (strcmp(c->svc->name, "nginx") == 0)
+				names_note(c->p, res.out);
+			return 0;
+		}
 		a = culprit(c, res.out, &words);
 		if (a) {
 			quarantine(c, a->art.resource, words);
@@ -667,6 +666,7 @@ int plan_check(struct plan *p, struct err *err)
 	for (size_t i = 0; i < services.n && r >= 0; i++) {
 		struct check c = { .p = p,
 				   .ctx = ctx,
+				   .stage = MEMDIR_NONE,
 				   .stage_fd = -1,
 				   .folders = STRMAP_ON(ctx),
 				   .left_out = STRMAP_ON(ctx) };

@@ -20,10 +20,10 @@ enum {
 
 static int engine_free(struct engine *e)
 {
-	cleanup_(fd_close) int root = e->scratch ? fs_root_open("/", NULL) : -1;
+	struct err ignored = ERR_INIT;
 
-	if (root >= 0 && fs_remove_tree(root, e->scratch, 0, NULL) < 0)
-		(void)0; /* memory only, gone at the next boot */
+	if (memdir_remove(&e->scratch, &ignored) < 0)
+		(void)0; /* memory only, gone with the next pass */
 	fd_close(&e->lock);
 	fd_close(&e->root);
 	return 0;
@@ -50,23 +50,14 @@ static int protect(struct engine *e, struct err *err)
 	return made < 0 ? made : 0;
 }
 
-static int make_scratch(struct engine *e, struct err *err)
-{
-	char path[] = "/dev/shm/novacpx-dry-XXXXXX";
-
-	if (!mkdtemp(path))
-		return err_sys(err, "make a folder in /dev/shm");
-	e->scratch = mem_str(e, path);
-	return 0;
-}
-
 /* On a machine that has none yet: nothing is left behind. */
 static int open_scratch(struct engine *e, struct err *err)
 {
-	int r = make_scratch(e, err);
+	int r = memdir_make(&e->scratch, err);
 
 	if (r >= 0)
-		r = store_open(e, mem_fmt(e, "%s/" MODEL_NAME, e->scratch), false, &e->store, err);
+		r = store_open(e, mem_fmt(e, "%s/" MODEL_NAME, e->scratch.path), false, &e->store,
+			       err);
 	return r;
 }
 
@@ -87,7 +78,7 @@ static int open_parts(struct engine *e, bool dry, struct err *err)
 	const char *base = strcmp(e->root_path, "/") == 0 ? "" : e->root_path;
 	bool is_scratch = dry && !state_exists(e->root);
 	int r = is_scratch ? open_scratch(e, err) : open_state(e, base, dry, err);
-	const char *dir = is_scratch ? e->scratch : mem_fmt(e, "%s" ENGINE_DIR, base);
+	const char *dir = is_scratch ? e->scratch.path : mem_fmt(e, "%s" ENGINE_DIR, base);
 
 	if (r >= 0)
 		r = enginedb_open(e, mem_fmt(e, "%s/engine.db", dir), &e->db, err);
@@ -104,7 +95,7 @@ static int open_engine(const void *ctx, const char *root_path, bool dry, struct 
 	char *real = realpath(root_path, NULL);
 	int r = 0;
 
-	e->root = e->lock = -1;
+	e->root = e->lock = e->scratch.lock = -1;
 	e->verbs = &verbs_real;
 	talloc_set_destructor(e, engine_free);
 	if (!real)
@@ -154,7 +145,7 @@ int engine_history(struct engine *e, struct history **ret, struct err *err)
 
 int engine_lock(struct engine *e, int wait_ms, struct err *err)
 {
-	if (e->lock >= 0 || e->scratch)
+	if (e->lock >= 0 || e->scratch.path[0])
 		return 0;
 	e->lock = fs_open(e->root, ENGINE_DIR "/engine.lock", O_RDWR | O_CREAT, 0600, 0, err);
 	if (e->lock < 0)

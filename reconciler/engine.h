@@ -8,6 +8,7 @@
 #define RECONCILER_ENGINE_H
 
 #include "reconciler/engine_state.h"
+#include "reconciler/memdir.h"
 #include "reconciler/service.h"
 #include "reconciler/verbs.h"
 #include "state/history.h"
@@ -20,7 +21,7 @@ struct engine {
 	const char *history_path;
 	struct history *history; /* NULL until engine_history() */
 	int lock;
-	const char *scratch; /* engine_open_dry: holds databases and history in memory; or NULL */
+	struct memdir scratch; /* engine_open_dry: holds databases and history in memory */
 	struct service_at at;
 	const struct verbs *verbs; /* verbs_real, but in scenarios */
 };

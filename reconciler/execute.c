@@ -11,6 +11,8 @@
 #include "reconciler/act.h"
 #include "reconciler/archive.h"
 #include "reconciler/flap.h"
+#include "reconciler/memdir.h"
+#include "reconciler/names.h"
 #include "reconciler/owed.h"
 #include "reconciler/trash.h"
 #include "reconciler/trash_note.h"
@@ -57,6 +59,9 @@ static int owe(struct plan *p, const struct action *a, struct err *err)
 				err);
 	if (is_live(a) && a->art.flags & ARTIFACT_LOGINS)
 		return owed_put(p->e->db, mem_fmt(p->ctx, OWED_LOGINS "%s", a->art.path), err);
+	if (is_live(a) && a->art.type == ARTIFACT_ZONE && a->op == ACTION_DELETE &&
+	    zone_is_reverse(a->art.path)) /* act_zone.c */
+		return owed_put(p->e->db, OWED_RELOAD "bind", err);
 	return 0;
 }
 
@@ -118,6 +123,7 @@ int execute_recover(struct engine *e, struct err *err)
 {
 	int r = journal_each(e->db, recover_row, e, err);
 
+	memdir_sweep();
 	if (r >= 0)
 		r = recover_trash(e, err);
 	if (r >= 0)
@@ -612,6 +618,7 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 	if (r >= 0) {
 		prune_gone(p);
 		run_purge(p);
+		names_tell(p);
 		r = record(p, x, err);
 	}
 	if (r < 0 && execute_recover(p->e, &ignored) < 0)

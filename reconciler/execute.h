@@ -1,5 +1,5 @@
 /*
- * Carrying a plan out: identities, folders, files, quotas, maps, zones, reloads,
+ * Carrying a plan out: identities, folders, files, quotas, maps, reloads, zones, logins,
  * withdrawals, trash, in this order; then the manifest learns it.
  *
  * Files are written under temporary names, made durable together, renamed,

@@ -276,6 +276,7 @@ static int align(struct asking *a, const struct artifact *want, size_t *ret_line
 	}
 	if (want->flags & ARTIFACT_SERIAL && want->serial_at + SERIAL_LEN <= want->len)
 		text = with_serial(a->ctx, want, x->owned);
+	body = causes_plain(a->ctx, body);
 	if (text_line_fate(body, strlen(body), text, strlen(text), line, &fate, ret_line) < 0)
 		return err_set(err, ERR_SYSTEM, "%s: cannot be compared", x->path);
 	x->what = EXPLAIN_EDITED;
@@ -361,10 +362,12 @@ static int add_reason(struct asking *a, const struct cause *c, struct err *err)
 		.resource = res_name(a->ctx, c->res),
 		.field = c->field ? c->field->name : NULL,
 		.effect = c->effect,
+		.is_set = c->field && field_is_set(c->field, c->res) &&
+			  *field_show(a->ctx, c->field, c->res),
 		.is_named = c->named > 0,
 		.is_secret = c->field && c->field->type == FIELD_SECRET,
 	};
-	if (c->field && !new->is_secret && field_is_set(c->field, c->res))
+	if (new->is_set && !new->is_secret)
 		new->value = short_value(a->ctx, field_show(a->ctx, c->field, c->res));
 	return since(a, c, new, err);
 }

@@ -30,9 +30,9 @@ enum explain_line {
 struct reason {
 	const char *resource;
 	const char *field; /* NULL: the resource as such */
-	const char *value; /* for people; NULL: unset or not to be shown */
+	const char *value; /* for people; NULL: not set, or not to be shown */
 	enum cause_effect effect;
-	bool is_named, is_secret, is_default;
+	bool is_set, is_named, is_secret, is_default;
 	struct origin origin;
 	struct revision rev; /* of the origin, when it is known */
 };

@@ -349,7 +349,7 @@ void logins_await_second(const struct timespec *since)
 int logins_version_in(const void *ctx, const char *text, const char **ret_user,
 		      const char **ret_version, struct err *err)
 {
-	static const char field[] = " userdb_" LOGINS_VERSION "=";
+	static const char field[] = ":userdb_" LOGINS_VERSION "=";
 	const char *row = text;
 	const char *version;
 	char *line;

@@ -4,8 +4,8 @@
  *
  * Dovecot 2.3 (db-passwd-file.c) looks at a passwd-file at most once a second,
  * when somebody asks for a user, so for up to a second after a file was
- * replaced the old passwords hold. The first row of each of our files carries
- * a digest of all its rows as a field of the user (renderers/mail_domain.c);
+ * replaced the old passwords hold. The first row of each of our files is of a
+ * user that has a digest of all other rows among its fields (renderers/mail.h);
  * the auth process that answers logins is asked for that user at its socket
  * /run/dovecot/auth-userdb (lines of words between tabs, auth-master protocol
  * 1.x) until the answer has the digest.

@@ -8,6 +8,7 @@
 #include "reconciler/archive.h"
 #include "reconciler/check.h"
 #include "reconciler/load.h"
+#include "reconciler/names.h"
 #include "reconciler/trash_note.h"
 
 enum {
@@ -85,6 +86,9 @@ static void read_settings(struct plan *p, const struct view *v)
 	p->uid_max = int_setting(v, "uid_max");
 	p->flap_limit = int_setting(v, "flap_limit");
 	p->report_drift = view_setting_is(v, "drift_policy", "report");
+	p->e->at.http_port = view_setting_is(v, "web_server", "nginx")
+				     ? (uint16_t)int_setting(v, "web_http_port")
+				     : 0;
 	p->e->at.rndc_port = (uint16_t)int_setting(v, "rndc_port");
 }
 
@@ -504,7 +508,7 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->now = engine_now();
 	p->is_whole = opts->whole;
 	p->is_released = opts->release;
-	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p->taken.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = look_around_once(&w, opts, err);
@@ -514,6 +518,8 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 		plan_sort(p);
 		if (!opts->skip_check && plan_changes(p))
 			r = plan_check(p, err);
+		if (r >= 0 && !opts->skip_check)
+			names_look(p);
 	}
 	if (r < 0) {
 		(void)talloc_free(p);

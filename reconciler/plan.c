@@ -148,48 +148,50 @@ static int peek(struct plan *p, const char *file, const char *name, uint32_t *re
 	return r;
 }
 
-int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err)
+static bool find_user(const struct identity_db *db, const char *name, uint32_t *ret)
 {
 	struct identity id;
+
+	if (!identity_find(db, name, &id))
+		return false;
+	*ret = id.uid;
+	return true;
+}
+
+static const struct id_table {
+	const char *file, *what;
+	bool (*find)(const struct identity_db *db, const char *name, uint32_t *ret);
+} users = { "/etc/passwd", "user", find_user },
+  groups = { "/etc/group", "group", identity_group_find };
+
+static int number_of(struct plan *p, const struct id_table *t, const char *name, uint32_t *ret,
+		     struct err *err)
+{
 	int r;
 
 	*ret = 0;
-	if (!owner || strcmp(owner, "root") == 0)
+	if (!name || strcmp(name, "root") == 0)
 		return 0;
-	r = peek(p, "/etc/passwd", owner, ret, err);
+	r = peek(p, t->file, name, ret, err);
 	if (r == 0)
 		r = identities(p, err);
 	else if (r > 0)
 		return 0;
-	if (r < 0)
-		return r;
-	if (!identity_find(p->identities, owner, &id))
+	if (r >= 0 && !t->find(p->identities, name, ret))
 		return err_set(err, ERR_ABSENT,
-			       "there is no system user \"%s\": is its package installed?", owner);
-	*ret = id.uid;
-	return 0;
+			       "there is no system %s \"%s\": is its package installed?", t->what,
+			       name);
+	return r < 0 ? r : 0;
+}
+
+int plan_uid(struct plan *p, const char *owner, uid_t *ret, struct err *err)
+{
+	return number_of(p, &users, owner, ret, err);
 }
 
 int plan_gid(struct plan *p, const char *group, gid_t *ret, struct err *err)
 {
-	uint32_t gid;
-	int r;
-
-	*ret = 0;
-	if (!group || strcmp(group, "root") == 0)
-		return 0;
-	r = peek(p, "/etc/group", group, ret, err);
-	if (r == 0)
-		r = identities(p, err);
-	else if (r > 0)
-		return 0;
-	if (r < 0)
-		return r;
-	if (!identity_group_find(p->identities, group, &gid))
-		return err_set(err, ERR_ABSENT,
-			       "there is no system group \"%s\": is its package installed?", group);
-	*ret = gid;
-	return 0;
+	return number_of(p, &groups, group, ret, err);
 }
 
 /* The administrator's include folders */

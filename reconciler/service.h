@@ -69,6 +69,7 @@ struct service_at {
 	const char *root_path; /* "/" or the folder of a sandbox */
 	int timeout_ms;        /* of a start, stop or reload; 0: 10 s */
 	uint16_t rndc_port;    /* BIND's control port there; 0: 953 */
+	uint16_t http_port;    /* of the web server; 0: it is another than nginx */
 };
 
 /*

@@ -3,6 +3,7 @@
 const struct verbs verbs_real = {
 	.validate = checkns_run,
 	.reload = service_reload,
+	.site_probe = site_probe,
 	.zones_open = rndc_open,
 	.zones_close = rndc_freep,
 	.zone_add = rndc_zone_add,
@@ -15,4 +16,5 @@ const struct verbs verbs_real = {
 	.logins_close = logins_freep,
 	.logins_await = logins_await,
 	.logins_await_second = logins_await_second,
+	.zone_is_builtin = rndc_zone_is_builtin,
 };

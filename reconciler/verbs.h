@@ -13,12 +13,15 @@
 #include "reconciler/quota.h"
 #include "reconciler/rndc.h"
 #include "reconciler/service.h"
+#include "reconciler/site_probe.h"
 
 struct verbs {
 	int (*validate)(const void *ctx, const struct checkns *ns, const char *const *argv,
 			struct proc_result *ret, struct err *err); /* checkns_run */
 	int (*reload)(const void *ctx, const struct service_at *at, const struct service *svc,
 		      struct err *err); /* service_reload */
+	int (*site_probe)(const struct service_at *at, const char *host, int timeout_ms,
+			  struct err *err); /* site_probe */
 	int (*zones_open)(const void *ctx, const struct rndc_at *at, struct rndc **ret,
 			  struct err *err);   /* rndc_open */
 	void (*zones_close)(struct rndc **r); /* rndc_freep */
@@ -35,6 +38,7 @@ struct verbs {
 	int (*logins_await)(struct logins *d, const char *user, const char *version,
 			    struct err *err);                      /* logins_await */
 	void (*logins_await_second)(const struct timespec *since); /* logins_await_second */
+	int (*zone_is_builtin)(struct rndc *r, const char *zone, bool *ret, struct err *err);
 };
 
 extern const struct verbs verbs_real;

@@ -6,8 +6,8 @@
  * Dovecot's passwd files need a reload, so their artifacts have no service.
  *
  * Dovecot notices a new passwd file in its own time. So that it can be asked
- * which one it answers from, the first row has a digest of all rows among its
- * user's fields.
+ * which one it answers from, the first row is of a user that is only asked for
+ * and has a digest of all others among its fields.
  */
 #ifndef RENDERERS_MAIL_H
 #define RENDERERS_MAIL_H
@@ -17,7 +17,8 @@
 #define MAIL_STORE   "/var/vmail"
 #define MAIL_USER    "vmail"
 
-#define LOGINS_VERSION "novacpx" /* name of that field */
+#define LOGINS_USER    ".novacpx" /* @DOMAIN; no address begins with a dot */
+#define LOGINS_VERSION "novacpx"  /* name of that field */
 
 #define MAP_DOMAINS   MAIL_MAPS "/domains.lmdb"
 #define MAP_MAILBOXES MAIL_MAPS "/mailboxes.lmdb" /* every mailbox, suspended ones too */

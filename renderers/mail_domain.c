@@ -108,12 +108,10 @@ static int put_folders(const struct mail *m, struct err *err)
 	return r;
 }
 
-/* VERSION: of the whole file, in its first row; else NULL. */
 static void put_login(const struct mail *m, const struct mailbox *box, const char *home,
-		      const char *version, struct colon *file)
+		      struct colon *file)
 {
-	const char *extra[] = { "userdb_mail=maildir:~/Maildir", NULL, NULL, NULL };
-	size_t n = 1;
+	const char *extra[] = { "userdb_mail=maildir:~/Maildir", NULL, NULL };
 	struct passwd_row row = {
 		.user = box->address,
 		.hash = is_off(m, box) || !box->password ? NO_PASSWORD : box->password,
@@ -124,23 +122,41 @@ static void put_login(const struct mail *m, const struct mailbox *box, const cha
 	};
 
 	if (box->quota_mb > 0)
-		extra[n++] = mem_fmt(m->v->ctx, "userdb_quota_rule=*:storage=%" PRId64 "M",
-				     box->quota_mb);
-	if (version)
-		extra[n] = mem_fmt(m->v->ctx, "userdb_" LOGINS_VERSION "=%s", version);
+		extra[1] = mem_fmt(m->v->ctx, "userdb_quota_rule=*:storage=%" PRId64 "M",
+				   box->quota_mb);
 	colon_passwd(file, &row);
 }
 
+/*
+ * A user that no mailbox can be and no password fits, to be asked for. In a row of a mailbox the
+ * version would make each line come from all mailboxes (`explain`).
+ */
+static void put_version(const struct mail *m, const char *version, struct colon *file)
+{
+	const char *extra[] = { mem_fmt(m->v->ctx, "userdb_" LOGINS_VERSION "=%s", version), NULL };
+
+	colon_passwd(file, &(struct passwd_row){
+				   .user = mem_fmt(m->v->ctx, LOGINS_USER "@%s", m->domain),
+				   .hash = NO_PASSWORD,
+				   .uid = MAIL_USER,
+				   .gid = MAIL_USER,
+				   .extra = extra,
+			   });
+}
+
+/* VERSION: NULL for the rows alone, of which it is made. */
 static int put_logins(const struct mail *m, const struct ptrs *homes, const char *version,
 		      struct buf *text, struct err *err)
 {
 	struct colon file;
 
 	colon_begin(&file, text, err);
-	colon_comment(&file, view_banner(m->v, m->resource));
+	if (version) {
+		colon_comment(&file, view_banner(m->v, m->resource));
+		put_version(m, version, &file);
+	}
 	for (size_t i = 0; i < m->boxes->n; i++)
-		put_login(m, m->boxes->v[i], homes->v[i], version && i == 0 ? version : NULL,
-			  &file);
+		put_login(m, m->boxes->v[i], homes->v[i], &file);
 	return colon_end(&file);
 }
 

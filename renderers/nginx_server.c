@@ -11,9 +11,8 @@
 #include "renderers/page.h"
 #include "renderers/place.h"
 #include "renderers/syntax_nginx.h"
+#include "renderers/web.h"
 
-#define ACME_URI  "/.well-known/acme-challenge/"
-#define ACME_ROOT "/var/lib/novacpx/acme"
 #define STATIC_REGEX                                                                             \
 	"~*\\.(?:css|js|mjs|map|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|otf|eot|mp4|webm|ogg" \
 	"|mp3|pdf)$"
@@ -210,6 +209,7 @@ static void put_constants(const struct view *v, struct catalog *out, const struc
 	place_file(out, &page, "/var/lib/novacpx/suspended/index.html",
 		   page_make(v->ctx, "This site is suspended",
 			     "If it is yours, ask your provider how to bring it back."));
+	place_file(out, &page, ACME_ROOT SITE_PROBE_URI, SITE_PROBE_TEXT);
 	/* two open logs an account, twice that during a reload; systemd's limit is 1024 */
 	place_file(out, like, "/etc/systemd/system/nginx.service.d/novacpx.conf",
 		   mem_fmt(v->ctx, "# %s\n[Service]\nLimitNOFILE=524288\n", banner));

@@ -15,6 +15,7 @@
 #include "renderers/page.h"
 #include "renderers/place.h"
 #include "renderers/syntax_nginx.h"
+#include "renderers/web.h"
 
 #define SITES    "/etc/nginx/novacpx/sites"
 #define SITE_LOG "/var/log/novacpx/sites"
@@ -173,8 +174,8 @@ static void put_logs(const struct site *s, struct nginx *c)
 
 static void put_challenge(struct nginx *c)
 {
-	nginx_open(c, "location", "^~", "/.well-known/acme-challenge/");
-	nginx_put(c, "root", "/var/lib/novacpx/acme");
+	nginx_open(c, "location", "^~", ACME_URI);
+	nginx_put(c, "root", ACME_ROOT);
 	nginx_close(c);
 }
 

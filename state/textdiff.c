@@ -246,17 +246,17 @@ static size_t most_alike(const struct fate *f, const char *old, size_t old_len, 
 }
 
 /* How often the text has exactly this line, and the first place. */
-static size_t count_line(const char *text, size_t len, const char *line, size_t line_len,
+static size_t count_line(const char *text, size_t text_len, const char *line, size_t len,
 			 size_t *ret_first)
 {
-	const char *end = text + len;
+	const char *end = text + text_len;
 	size_t n = 0;
 
 	for (size_t i = 1; text < end; i++) {
 		const char *stop = memchr(text, '\n', (size_t)(end - text));
 		size_t this_len = (size_t)((stop ? stop : end) - text);
 
-		if (this_len == line_len && memcmp(text, line, line_len) == 0 && n++ == 0)
+		if (this_len == len && memcmp(text, line, len) == 0 && n++ == 0)
 			*ret_first = i;
 		text += this_len + 1;
 	}

@@ -165,6 +165,8 @@ static int reload(const void *ctx, const struct service_at *at, const struct ser
 		return err_set(err, ERR_ABSENT, "%s is not running", svc->name);
 	if (is_state(ctx, at->root, svc->name, "refuse"))
 		return err_set(err, ERR_CHECK, "%s refused", svc->name);
+	if (strcmp(svc->name, "bind") == 0)
+		know(ctx, at->root, "builtin", "");
 	know(ctx, at->root, mem_fmt(ctx, "loaded.%s", svc->name),
 	     config_digest(ctx, at->root, svc->name));
 	return 0;
@@ -174,7 +176,7 @@ static int reload(const void *ctx, const struct service_at *at, const struct ser
 
 struct judging {
 	const struct checkns *ns;
-	struct buf *out;
+	struct buf *out, *warnings;
 	bool live;
 };
 
@@ -212,6 +214,11 @@ static void judge_file(const void *ctx, int root, const char *path, void *arg)
 		return;
 	if (j->out->len || fs_read(ctx, root, path, FILE_MAX, 0, &data, &len, &ignored) < 0)
 		return;
+	at = strstr(data, "TAKES "); /* a server block of that name */
+	if (at)
+		buf_printf(j->warnings,
+			   "[warn] conflicting server name \"%s\" on 0.0.0.0:80, ignored\n",
+			   mem_strn(ctx, at + 6, strcspn(at + 6, ";\n")));
 	at = strstr(data, "BROKEN");
 	if (!at)
 		return;
@@ -241,7 +248,8 @@ static int validate(const void *ctx, const struct checkns *ns, const char *const
 		    struct proc_result *ret, struct err *err)
 {
 	struct buf out = BUF_ON(ctx);
-	struct judging j = { .ns = ns, .out = &out };
+	struct buf warnings = BUF_ON(ctx);
+	struct judging j = { .ns = ns, .out = &out, .warnings = &warnings };
 	const char *dir = validated(argv);
 	cleanup_(fd_close) int root = fs_root_open(ns->root_path, err);
 
@@ -260,7 +268,25 @@ static int validate(const void *ctx, const struct checkns *ns, const char *const
 	if (!argv[1] || strcmp(argv[1], "-z") != 0) /* that looks at the staged zones alone */
 		each_file(ctx, root, dir, 0, judge_file, &j);
 	*ret = (struct proc_result){ .status = out.len ? 1 : 0,
-				     .out = mem_str(ctx, buf_str(&out)) };
+				     .out = mem_fmt(ctx, "%s%s", buf_str(&warnings),
+						    buf_str(&out)) };
+	return 0;
+}
+
+/* A block is used that is read before ours, /etc/nginx/conf.d/novacpx.conf. */
+static int probe_site(const struct service_at *at, const char *host, int timeout_ms,
+		      struct err *err)
+{
+	static const char path[] = "/etc/nginx/conf.d/a.conf";
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "probe");
+	struct err ignored = ERR_INIT;
+	char *data = NULL;
+	size_t len;
+
+	(void)timeout_ms;
+	if (fs_read(ctx, at->root, path, FILE_MAX, 0, &data, &len, &ignored) >= 0 &&
+	    strstr(data, mem_fmt(ctx, "TAKES %s;", host)))
+		return err_set(err, ERR_CHECK, "another server block answers");
 	return 0;
 }
 
@@ -330,6 +356,14 @@ static const char *serial_of(struct names *n, const char *file)
 	return mem_strn(n->ctx, at, strspn(at, "0123456789"));
 }
 
+/* named's own empty zone: it comes with a reload where no other has its name, and goes when deleted. */
+static bool is_builtin(struct names *n, const char *zone)
+{
+	return strcmp(zone, "2.0.192.in-addr.arpa") == 0 &&
+	       !zone_line(n, zone, known(n->ctx, n->root, "zones")) &&
+	       strcmp(known(n->ctx, n->root, "builtin"), "gone") != 0;
+}
+
 static int load(struct names *n, const char *zone, const char *file, struct err *err)
 {
 	const char *serial = serial_of(n, file);
@@ -346,7 +380,7 @@ static int zone_add(struct rndc *r, const char *zone, const char *config, struct
 	const char *file = strchr(strstr(config, "file"), '"') + 1;
 
 	event(n->ctx, n->root, "zone add", zone);
-	if (zone_line(n, zone, known(n->ctx, n->root, "zones")))
+	if (is_builtin(n, zone) || zone_line(n, zone, known(n->ctx, n->root, "zones")))
 		return err_set(err, ERR_CONFLICT, "zone %s is there already", zone);
 	return load(n, zone, mem_strn(n->ctx, file, strcspn(file, "\"")), err);
 }
@@ -356,6 +390,10 @@ static int zone_del(struct rndc *r, const char *zone, struct err *err)
 	struct names *n = (struct names *)r;
 
 	event(n->ctx, n->root, "zone del", zone);
+	if (is_builtin(n, zone)) {
+		know(n->ctx, n->root, "builtin", "gone");
+		return 0;
+	}
 	if (!zone_line(n, zone, known(n->ctx, n->root, "zones")))
 		return err_set(err, ERR_NOTFOUND, "no zone %s", zone);
 	zone_put(n, zone, NULL);
@@ -479,9 +517,17 @@ static void second_await(const struct timespec *since)
 	(void)since; /* it looks at the files each time */
 }
 
+static int zone_is_builtin(struct rndc *r, const char *zone, bool *ret, struct err *err)
+{
+	(void)err;
+	*ret = is_builtin((struct names *)r, zone);
+	return 0;
+}
+
 const struct verbs verbs_recording = {
 	.validate = validate,
 	.reload = reload,
+	.site_probe = probe_site,
 	.zones_open = zones_open,
 	.zones_close = zones_close,
 	.zone_add = zone_add,
@@ -494,4 +540,5 @@ const struct verbs verbs_recording = {
 	.logins_close = logins_table_close,
 	.logins_await = login_await,
 	.logins_await_second = second_await,
+	.zone_is_builtin = zone_is_builtin,
 };

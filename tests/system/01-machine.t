@@ -69,6 +69,29 @@ for program in novacpx novacpxd; do
 	fi
 done
 
+if ((${#sanitizers[@]})); then
+	# of a child that nobody waits for, without its rights and without an output
+	gcc -fsanitize=address,undefined -fno-sanitize-recover=all -static-libasan -static-libubsan -x c -o "$scratch/bad" - <<-'C'
+		#include <stdlib.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			char *volatile text = calloc(1, 4);
+			if (fork() == 0 && setuid(33) == 0 && close(2) == 0)
+				return text[argc + 3];
+			free(text);
+			return fork() == 0 && close(2) == 0 ? 0x7fffffff + argc : 0;
+		}
+	C
+	put /root/bad <"$scratch/bad"
+	ok "a wrong program" msh 'chmod 755 /root/bad; exec /root/bad'
+	both_told() {
+		[[ $(sanitizer_reports) == *heap-buffer-overflow* && $(sanitizer_reports) == *"signed integer overflow"* ]]
+	}
+	ok "whose children's reports come here" eventually 20 both_told
+	rm -f "$scratch"/sanitizer/*
+fi
+
 ok "the machine goes down" machine_down
 is "no process of it is left" "$(processes_in "$pidns")" ""
 is "nothing of it is left on the host" "$(host_marks)" ""

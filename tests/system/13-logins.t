@@ -52,6 +52,8 @@ ok "two within a second" run sh -c 'perl -MTime::HiRes=time,sleep -e "sleep 2 + 
 ok "the last one counts" logs_in secret-word-6
 fails "alone" logs_in secret-word-7
 
+fails "nobody is who is only asked for" run curl -sSk -m 20 imap://127.0.0.1/ --user '.novacpx@club.example:*'
+
 # ---- suspensions
 
 for n in 1 2 3; do

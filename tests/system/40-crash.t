@@ -108,4 +108,20 @@ for at in committed:tail rename:tail reload:head reload:tail zone:tail "zone rel
 	run novacpx pass >"$scratch/pass" 2>&1
 	changed "killed at ${at%:*}"
 done
+
+# ---- killed while a validator judges the staged future
+
+leftovers() { msh 'find /dev/shm -maxdepth 1 -name "novacpx-*" | wc -l'; }
+is "no run left its staging folder" "$(leftovers)" 0
+msh 'mv /usr/sbin/nginx /usr/sbin/nginx.real
+printf "#!/bin/sh\ntouch /root/judging; exec sleep 60\n" >/usr/sbin/nginx; chmod 755 /usr/sbin/nginx'
+run novacpx set domain/anna.example force_https=true --yes &
+judging() { [[ $(leftovers) == 1 ]] && run pgrep -f '^sleep 60$' >/dev/null; }
+ok "nginx takes its time" eventually 20 judging
+run pkill -9 -x novacpx
+is "a killed run leaves its folder" "$(leftovers)" 1
+wait
+msh 'mv /usr/sbin/nginx.real /usr/sbin/nginx; pkill -x sleep'
+novacpx_is "the next pass" 0 pass
+is "removes it" "$(leftovers)" 0
 done_testing

@@ -13,7 +13,9 @@ machine_state() {
 	msh 'for m in $(find /etc /var/lib -name "*.lmdb" | sort); do echo "$m"; postmap -s "lmdb:${m%.lmdb}" | sort; done
 		for z in $(find /var/lib/bind/novacpx -type f ! -name "*.j*" | sort); do
 			echo "$z"; sed -E "s/\b20[0-9]{8}\b/SERIAL/" "$z"; done
-		ls /run/php | grep -v "pid$"; rndc dumpdb -zones; sleep 1; grep "^; Zone dump" /var/cache/bind/named_dump.db | sort'
+		ls /run/php | grep -v "pid$"; rm -f /var/cache/bind/named_dump.db; rndc dumpdb -zones
+		for i in $(seq 600); do grep -qs "^; Dump complete" /var/cache/bind/named_dump.db && break; sleep 0.1; done
+		grep "^; Zone dump" /var/cache/bind/named_dump.db | sort'
 }
 
 same() { # NAME FILE FILE
@@ -177,6 +179,25 @@ is "and of equal ones only the newer password" "$(run novacpx diff 4 8 | grep -E
 like "explain names the resource" "$(run novacpx explain /etc/php/8.2/fpm/pool.d/novacpx-bjorn.conf:3)" "account/bjorn"
 like "and the revision that wrote it" "$(run novacpx explain /etc/php/8.2/fpm/pool.d/novacpx-bjorn.conf)" "revision $last "
 
+# The line of a file that has a text, as PATH:LINE.
+line_with() { # PATH TEXT
+	run grep -nFm1 -e "$2" "$1" | sed "s|^\([0-9]*\):.*|$1:\1|"
+}
+pool=/etc/php/8.2/fpm/pool.d/novacpx-bjorn.conf
+said=$(run novacpx explain "$(line_with $pool "'memory_limit'")")
+like "explain leads a line to its field and value" "$said" "php_config/bjorn memory_limit = 111M"
+like "and to revision, actor and source" "$said" "since revision $((head + 4)) \(.*, root, cli:set\)"
+said=$(run novacpx explain "$(line_with "$(run sh -c 'ls /var/lib/bind/novacpx/*/anna.example.zone')" "A 192.0.2.10")")
+like "a record's line to the record" "$said" "record/anna.example/@/A/192.0.2.10 value = 192.0.2.10"
+said=$(run novacpx explain "$(line_with "$(run sh -c 'ls /etc/nginx/novacpx/sites/*/anna/anna.example.conf')" acme-challenge)")
+like "and says which line no field changes" "$said" "written for every domain; no field changes it"
+like "of a row of a map, too" "$(run novacpx explain /etc/postfix/novacpx/mailboxes.lmdb:info@anna.example)" \
+	"mailbox/info@anna.example address = info@anna.example"
+# shellcheck disable=SC2016
+is "as JSON, which is JSON" "$(run novacpx explain --json "$(line_with $pool "'memory_limit'")" |
+	perl -MJSON::PP -0777 -ne 'my $c = decode_json($_)->{causes}[0]; print "@$c{qw(resource field value)} $c->{since}{source}"')" \
+	"php_config/bjorn memory_limit 111M cli:set"
+
 # ---- secrets
 
 put /root/bad.yaml <<'END'
@@ -187,6 +208,13 @@ END
 msh 'for command in "status" "status --json" "log --json" "show 2 --json" "get account/eve --json" "get mailbox --json" \
 	"export" "plan --json -f /root/state.yaml" "apply -f /root/bad.yaml" "diff 1 2" "explain /etc/shadow" \
 	"get certificate --json" "pass --full --dry-run --json"; do /root/withenv $command; done >>/root/said 2>&1 || true'
+key=$(run sh -c 'ls /etc/novacpx/ssl/*/anna.example/key.pem')
+for place in "$(line_with /etc/shadow eve:)" "$key:2" "$key" \
+	"$(line_with "$(run sh -c 'ls /etc/dovecot/novacpx/*/bjorn.test.passwd')" bjorn@)"; do
+	said=$(run novacpx explain "$place" && run novacpx explain --json "$place")
+	like "explain of $place names a resource" "$said" '"resource": "[a-z]+/'
+	echo "$said" >>"$scratch/said"
+done
 run sh -c 'echo canary-of-passwd-93d5 | novacpx passwd mailbox/nobody@bjorn.test --yes >>/root/said 2>&1' || true
 run mv /root/canary-file /root/kept-file
 run sh -c 'cat >>/root/said' <"$scratch/said"

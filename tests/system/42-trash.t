@@ -130,7 +130,21 @@ has_both() { [[ $(mail_count eve@eve.test eves-secret-77) == 2 ]]; }
 ok "and arrives beside it" eventually 10 has_both
 
 novacpx_is "terminated once more" 0 unset account/eve --yes --no-diff
+held() { # SECONDS: the lock of the machine, as by a pass
+	run python3 - "$1" <<'END'
+import fcntl, sys, time
+f = open("/var/lib/novacpx/engine.lock", "a")
+fcntl.flock(f, fcntl.LOCK_EX)
+time.sleep(float(sys.argv[1]))
+END
+}
+held 3 &
+sleep 0.5
+run timeout 1 novacpx trash purge eve
+is "a purge waits for a pass that runs" "$?" 124
+like "and has touched nothing" "$(run novacpx trash list)" "eve.*/home/.novacpx-trash/eve-"
 novacpx_is "purging eve" 0 trash purge eve
+wait
 unlike "is for good" "$(run novacpx trash list)" "eve"
 is "on the disk too" "$(msh 'find / -xdev -path "*novacpx-trash/*" -maxdepth 6 | grep eve || true')" ""
 fails "nothing is left to restore" run novacpx trash restore eve --yes

@@ -243,18 +243,20 @@ TEST(the_first_row_of_a_file_says_its_version)
 		"# managed\n",
 		"# userdb_novacpx=1:\n\n",
 		"a@b.c:{CRYPT}x:vmail:vmail::/x::userdb_mail=x\n",
-		"a@b.c:x:::::: \nb@b.c:x::::::a userdb_novacpx=12\n",
+		"a@b.c:x::::::\nb@b.c:x::::::userdb_novacpx=12\n",
+		"a@b.c:x::::::userdb_mail=x userdb_novacpx=12\n", /* a mailbox */
+		"userdb_novacpx=12\n",
 	};
 	struct err err = ERR_INIT;
 	const char *user;
 	const char *version;
 
 	assert_ok(logins_version_in(ctx,
-				    "# managed\n#\na@b.c:x:v:v::/x::userdb_mail=x "
-				    "userdb_novacpx=12ab userdb_x=1\nb@b.c:x::::::\n",
+				    "# managed\n#\n.novacpx@b.c:*:v:v::::userdb_novacpx=12ab "
+				    "userdb_x=1\nb@b.c:x::::::\n",
 				    &user, &version, &err),
 		  &err);
-	assert_string_equal(user, "a@b.c");
+	assert_string_equal(user, ".novacpx@b.c");
 	assert_string_equal(version, "12ab");
 	for (size_t i = 0; i < ARRAY_LEN(none); i++)
 		assert_int_equal(logins_version_in(ctx, none[i], &user, &version, &err),
@@ -269,9 +271,8 @@ TEST(a_second_that_has_passed_is_not_waited_for)
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &since), 0);
 	logins_await_second(&since);
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
-	assert_int_equal(now.tv_sec, since.tv_sec + 1);
-	assert_true(now.tv_nsec < 900000000);
+	assert_true(now.tv_sec > since.tv_sec); /* how much later is the machine's load */
 	logins_await_second(&since);
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &since), 0);
-	assert_true(since.tv_sec - now.tv_sec <= 1 && since.tv_sec - now.tv_sec >= 0);
+	assert_true(since.tv_sec >= now.tv_sec && since.tv_sec - now.tv_sec < 10);
 }

@@ -79,6 +79,31 @@ TEST(a_request_whose_client_has_gone_is_valid_until_it_is_answered)
 	web_stop(&w);
 }
 
+TEST(an_answer_may_have_no_body)
+{
+	struct web w = { 0 };
+	int fd;
+
+	web_start(&w);
+	fd = web_connect(&w);
+	for (size_t i = 0; i < 3; i++) {
+		char *a;
+
+		web_send(fd, LATE);
+		web_wait(&w, &w.n_late, i + 1);
+		if (i % 2)
+			request_reply_take(w.late[i], 204, NULL, NULL, 0, NULL);
+		else
+			request_reply(w.late[i], i ? 200 : 204, NULL, NULL, 0, NULL);
+		w.late[i] = NULL;
+		a = web_read_one(&w, fd);
+		assert_int_equal(web_status(a), i == 2 ? 200 : 204);
+		assert_string_equal(strstr(a, "\r\n\r\n"), "\r\n\r\n");
+	}
+	(void)close(fd);
+	web_stop(&w);
+}
+
 /* Streams */
 
 /* N of them, each with its head and first bytes read. */
@@ -117,20 +142,33 @@ TEST(an_event_reaches_200_subscribers)
 	web_stop(&w);
 }
 
-TEST(a_client_that_leaves_its_stream_is_noticed)
+static void expect_noticed(struct web *w)
 {
-	struct web w = { .opts.heartbeat_ms = 100 };
 	int fds[10];
 
-	web_start(&w);
-	open_streams(&w, fds, ARRAY_LEN(fds));
+	web_start(w);
+	open_streams(w, fds, ARRAY_LEN(fds));
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		(void)close(fds[i]);
-	web_wait(&w, &w.n_gone, ARRAY_LEN(fds));
+	web_wait(w, &w->n_gone, ARRAY_LEN(fds));
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-		assert_false(stream_send(w.streams[i], ":\n\n", 3));
-	web_wait_stats(&w, 0, 0);
-	web_stop(&w);
+		assert_false(stream_send(w->streams[i], ":\n\n", 3));
+	web_wait_stats(w, 0, 0);
+	web_stop(w);
+}
+
+TEST(a_client_that_leaves_its_stream_is_noticed_at_the_next_heartbeat)
+{
+	struct web w = { .opts.heartbeat_ms = 100 };
+
+	expect_noticed(&w);
+}
+
+TEST(a_client_that_closes_its_stream_is_noticed_before_the_heartbeat)
+{
+	struct web w = { .opts.heartbeat_ms = 600000, .opts.idle_ms = 200 };
+
+	expect_noticed(&w);
 }
 
 TEST(a_stream_has_a_heartbeat)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/tls.h"
@@ -248,16 +249,41 @@ TEST(a_body_that_is_too_large_is_refused_in_bounded_memory)
 	web_stop(&w);
 }
 
+TEST(a_refused_client_may_go_on_sending_for_a_while)
+{
+	struct web w = { 0 };
+	struct http_stats stats;
+	int fd;
+
+	web_start(&w);
+	fd = web_connect(&w);
+	web_send(fd, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 2000000\r\n\r\nabc");
+	assert_int_equal(web_status(web_read_all(&w, fd)), 413);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(send(fd, "0123456789", 10, MSG_NOSIGNAL), 10);
+		http_stats(w.s, &stats);
+		assert_int_equal(stats.connections, 1);
+		(void)nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	web_wait_stats(&w, 0, 0); /* but not for ever */
+	(void)close(fd);
+	web_stop(&w);
+}
+
 TEST(bodies_share_a_budget_of_memory)
 {
 	struct web w = { .opts.bodies_max = 100000 };
+	const char *text;
 	char *a;
 
 	web_start(&w);
 	a = upload(&w, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 262144\r\n\r\n", 1, false);
 	assert_int_equal(web_status(a), 503);
-	a = web_ask(&w, "POST /echo HTTP/1.1\r\n" HOST CLOSE "Content-Length: 5\r\n\r\nhello");
-	assert_int_equal(web_status(a), 200);
+	text = mem_fmt(w.ctx,
+		       "POST /echo HTTP/1.1\r\n" HOST CLOSE "Content-Length: 60000\r\n\r\n%060000d",
+		       0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(web_status(web_ask(&w, text)), 200);
 	web_stop(&w);
 }
 
@@ -458,4 +484,22 @@ TEST(a_client_over_ipv4_is_told_as_such_on_a_port_of_both_families)
 	gnutls_certificate_free_credentials(cred);
 	web_stop(&w);
 	mem_freep(&ctx);
+}
+
+TEST(a_client_over_ipv6_is_told_by_its_address)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct web w = { .opts.n_ports = 1 };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		skip();
+	w.opts.ports[0] = (struct http_port){ .address = "::1", .fd = -1 };
+	web_start(&w);
+	a.sin6_port = htons(w.port);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	web_send(fd, "GET /echo HTTP/1.1\r\nHost: [::1]\r\n\r\n");
+	assert_contains(web_read_one(&w, fd), "GET /echo? ::1 plain");
+	(void)close(fd);
+	web_stop(&w);
 }

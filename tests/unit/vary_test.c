@@ -57,6 +57,9 @@ static const struct sample rows[] = {
 	{ &kind_ftp_account,
 	  { "username", "john_f", "account", "john", "home_dir", "/home/john/f", "password",
 	    HASH } },
+	{ &kind_autoresponder,
+	  { "address", "info@a.example", "account", "john", "subject", "Away", "body", "Back soon",
+	    "starts", "2026-12-01", "ends", "2026-12-24" } },
 	{ &kind_certificate,
 	  { "domain", "a.example", "account", "john", "cert", PEM, "chain", PEM, "key", PEM } },
 	{ &kind_certificate,
@@ -177,7 +180,8 @@ TEST(every_field_has_another_value_than_its_default)
 		FIELD_FOREACH(f, k) {
 			struct ptrs variants = { 0 };
 
-			if (k->derive) /* of nothing, nothing follows */
+			/* of nothing, nothing follows */
+			if (k->derive || (f->flags & FIELD_DERIVED))
 				continue;
 			res_vary(ctx, res, f, NULL, &variants);
 			if (variants.n == 0)
@@ -191,11 +195,14 @@ TEST(every_setting_has_another_value)
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "vary");
 
 	for (size_t i = 0; i < n_settings; i++) {
-		const char *const fields[] = { "name", settings[i].name, "value", settings[i].dflt,
-					       NULL };
-		void *res = made(ctx, &kind_setting, fields);
+		struct setting *res = res_new(ctx, &kind_setting);
 		struct ptrs variants = { 0 };
 
+		/* a secret is shown to nobody, and of one choice there is no other */
+		if (settings[i].is_secret || (settings[i].choices && !settings[i].choices[1]))
+			continue;
+		res->name = settings[i].name;
+		res->value = settings[i].dflt; /* "" where it is not set, which no check takes */
 		res_vary(ctx, res, kind_field(&kind_setting, "value"), settings[i].choices,
 			 &variants);
 		if (variants.n == 0)
