@@ -1,15 +1,7 @@
 /* sandbox init, start, stop, status */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -20,8 +12,6 @@
 
 enum {
 	START_MS = 30000,
-	ENGINE_MS = 10000,
-	NAP_MS = 20,
 	PORT_MIN = 1024,
 	N_SERVICES = 6,
 };
@@ -43,138 +33,6 @@ static int find_services(struct cli *c, struct services *ret, struct err *err)
 	for (size_t i = 0; i < N_SERVICES && r >= 0; i++)
 		r = service_find(c->ctx, names[i], &ret->v[ret->n++], err);
 	return r;
-}
-
-/* novacpxd: not in the sandbox' own root, for it works on the sandbox from outside */
-
-/* What its pid file says; 0: nothing. */
-static pid_t written_pid(int fd)
-{
-	char text[32] = "";
-	long pid = pread(fd, text, sizeof(text) - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
-
-	return pid > 1 && pid <= INT_MAX ? (pid_t)pid : 0;
-}
-
-/* The process that holds the lock of its pid file; ERR_ABSENT: none does. */
-static int engine_pid(struct cli *c, pid_t *ret, struct err *err)
-{
-	cleanup_(fd_close) int fd = fs_open(c->e->root, DAEMON_PID, O_RDONLY, 0, 0, err);
-	pid_t pid = 0;
-
-	if (fd < 0 && fd != -ERR_NOTFOUND)
-		return fd;
-	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
-		pid = written_pid(fd);
-	if (!pid)
-		return err_set(err, ERR_ABSENT, "novacpxd is not running");
-	*ret = pid;
-	return 0;
-}
-
-/* The path of this program. */
-static const char *own_program(struct cli *c)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	return n > 0 ? mem_strn(c->ctx, self, (size_t)n) : "/usr/bin/novacpx";
-}
-
-/* Beside our own program, or where packages have it. */
-static const char *engine_program(struct cli *c)
-{
-	const char *self = own_program(c);
-	const char *path = mem_fmt(c->ctx, "%.*s/novacpxd", (int)(strrchr(self, '/') - self), self);
-
-	if (access(path, X_OK) == 0)
-		return path;
-	path = "/usr/sbin/novacpxd";
-	return access(path, X_OK) == 0 ? path : NULL;
-}
-
-noreturn_ static void become_engine(const char *program, const char *root, int log)
-{
-	const char *const argv[] = { program, "--root", root, NULL };
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	/* a session of its own: it outlives us and the terminal */
-	if (setsid() < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
-	    dup2(log, STDERR_FILENO) < 0)
-		_exit(126);
-	(void)execve(program, (char *const *)argv, (char *const *)proc_env);
-	_exit(127);
-}
-
-/* Waits until PID listens. Its lock is not tried meanwhile: that would be in its way. */
-static int wait_engine(struct cli *c, pid_t pid, struct err *err)
-{
-	for (int waited = 0; waited < ENGINE_MS; waited += NAP_MS) {
-		cleanup_(fd_close) int fd = fs_open(c->e->root, DAEMON_PID, O_RDONLY, 0, 0, NULL);
-
-		if (fd >= 0 && written_pid(fd) == pid && fs_exists(c->e->root, DAEMON_SOCKET))
-			return 0;
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			break;
-		(void)poll(NULL, 0, NAP_MS);
-	}
-	return err_set(err, ERR_ABSENT,
-		       "novacpxd did not start; its log is %s/var/log/novacpxd.log",
-		       c->e->root_path);
-}
-
-static int start_engine(struct cli *c, struct err *err)
-{
-	const char *program = engine_program(c);
-	cleanup_(fd_close) int log = -1;
-	struct err e = ERR_INIT;
-	pid_t pid = 0;
-	int r;
-
-	if (engine_pid(c, &pid, &e) == 0) {
-		(void)printf("%-12s runs already (process %d)\n", "novacpxd", (int)pid);
-		return 0;
-	}
-	if (!program) {
-		(void)printf("%-12s is not there; `novacpx pass` does its work once\n", "novacpxd");
-		return 0;
-	}
-	log = fs_open(c->e->root, "/var/log/novacpxd.log", O_WRONLY | O_CREAT | O_APPEND, 0640, 0,
-		      err);
-	if (log < 0)
-		return log;
-	pid = fork();
-	if (pid < 0)
-		return err_sys(err, "start novacpxd");
-	if (pid == 0)
-		become_engine(program, c->e->root_path, log);
-	r = wait_engine(c, pid, err);
-	if (r >= 0)
-		(void)printf("%-12s started\n", "novacpxd");
-	return r;
-}
-
-static int stop_engine(struct cli *c, struct err *err)
-{
-	struct pollfd p = { .events = POLLIN };
-	cleanup_(fd_close) int pidfd = -1;
-	pid_t pid = 0;
-	int r = engine_pid(c, &pid, err);
-
-	if (r == -ERR_ABSENT) {
-		err_clear(err);
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	pidfd = pidfd_open(pid, 0);
-	if (pidfd < 0 || pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0)
-		return errno == ESRCH ? 0 : err_sys(err, "stop novacpxd");
-	p.fd = pidfd;
-	if (poll(&p, 1, START_MS) <= 0)
-		return err_set(err, ERR_TIMEOUT, "novacpxd (process %d) did not end", (int)pid);
-	(void)printf("%-12s stopped\n", "novacpxd");
-	return 1;
 }
 
 /* The parts of the command */
@@ -262,7 +120,7 @@ static int start(struct cli *c, struct err *err)
 	for (size_t i = 0; i < s.n && r >= 0; i++)
 		failed += start_one(c, &at, s.v[i]);
 	if (r >= 0)
-		r = start_engine(c, err);
+		r = sandbox_start_own(c, err);
 	return r < 0 ? r : failed ? EXIT_ERROR : EXIT_DONE;
 }
 
@@ -275,7 +133,7 @@ static int stop(struct cli *c, struct err *err)
 
 	at.timeout_ms = START_MS;
 	if (r >= 0) {
-		r = stop_engine(c, err);
+		r = sandbox_stop_own(c, err);
 		any = r > 0;
 	}
 	for (size_t i = s.n; i > 0 && r >= 0; i--) {
@@ -311,15 +169,14 @@ static int status(struct cli *c, struct err *err)
 		else
 			(void)printf("  %-12s is stopped\n", s.v[i]->name);
 	}
-	err_clear(&e);
-	if (engine_pid(c, &pid, &e) == 0)
-		(void)printf("  %-12s runs, process %d\n", "novacpxd", (int)pid);
-	else
-		(void)printf("  %-12s is stopped\n", "novacpxd");
+	sandbox_show_own(c);
 	r = sandbox_show(c, err);
 	if (r >= 0)
+		(void)printf("\nAPI\n  curl -i http://127.0.0.1:" SANDBOX_HTTP_PORT "/healthz\n"
+			     "  curl -ik https://127.0.0.1:" SANDBOX_HTTPS_PORT "/healthz\n");
+	if (r >= 0)
 		(void)printf("\nLogs: %s/var/log\nStop: %s --root %s sandbox stop\n",
-			     c->e->root_path, own_program(c), c->e->root_path);
+			     c->e->root_path, sandbox_program(c), c->e->root_path);
 	return r < 0 ? r : EXIT_DONE;
 }
 

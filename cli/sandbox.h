@@ -23,6 +23,21 @@
 int sandbox_make(const void *ctx, const char *path, struct err *err) must_check;
 bool sandbox_is_one(int root);
 
+/*
+ * Our own programs, novacpxd and novacpx-api, beside this one or where packages have them. The
+ * engine works on the sandbox from outside; the API sees the sandbox as its root, as user novacpx.
+ */
+#define SANDBOX_HTTP_PORT  "18880" /* on 127.0.0.1 */
+#define SANDBOX_HTTPS_PORT "18881"
+
+/* Starts those that are there; what it does is printed. An error when one does not come up. */
+int sandbox_start_own(struct cli *c, struct err *err) must_check;
+/* 1 when one ran. */
+int sandbox_stop_own(struct cli *c, struct err *err) must_check;
+void sandbox_show_own(struct cli *c);
+/* The path of this program, on C. */
+const char *sandbox_program(struct cli *c);
+
 /* Prints each site, zone and mailbox of the wanted state with the command that shows it. */
 int sandbox_show(struct cli *c, struct err *err) must_check;
 

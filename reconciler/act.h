@@ -41,6 +41,8 @@ int act_trash(struct plan *p, struct action *a, const char *account, int64_t uid
 void act_quotas(struct plan *p);
 /* All row actions of the plan, a transaction a map. */
 int act_maps(struct plan *p, struct err *err) must_check;
+/* Below arpa, where named may have an empty zone of its own. */
+bool zone_is_reverse(const char *zone);
 /* All zone actions and reloads of changed zone files, over one connection. */
 int act_zones(struct plan *p, struct err *err) must_check;
 /* Returns when Dovecot answers from all changed files of logins, or each that it does not is told. */

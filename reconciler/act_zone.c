@@ -21,6 +21,13 @@ static bool is_live(const struct action *a)
 	return !a->is_dropped && a->op != ACTION_RECORD && a->op != ACTION_FORGET;
 }
 
+bool zone_is_reverse(const char *zone)
+{
+	size_t len = strlen(zone);
+
+	return len > 5 && strcmp(zone + len - 5, ".arpa") == 0;
+}
+
 static bool is_zone_file(const struct action *a)
 {
 	return a->art.type == ARTIFACT_FILE && (a->art.flags & ARTIFACT_SERIAL) && a->is_done &&
@@ -92,6 +99,26 @@ static int take_over(struct plan *p, struct rndc *r, const char *zone, struct er
 	return e < 0 ? err_wrap(err, "named has a zone %s already, which is not ours", zone) : 0;
 }
 
+/*
+ * named has empty zones of its own for reverse names of private and documentation networks. They
+ * give way to a zone that is loaded with them, but not to one that comes while it runs.
+ */
+static int replace_builtin(struct plan *p, struct rndc *r, const struct action *a, struct err *err)
+{
+	const struct verbs *verbs = p->e->verbs;
+	bool is_builtin = false;
+	int e = zone_is_reverse(a->art.path)
+			? verbs->zone_is_builtin(r, a->art.path, &is_builtin, err)
+			: 0;
+
+	if (e < 0 || !is_builtin)
+		return e < 0 ? e : take_over(p, r, a->art.path, err);
+	e = verbs->zone_del(r, a->art.path, err);
+	if (fault_point("builtin"))
+		return err_sys(err, "add zone %s", a->art.path);
+	return e < 0 ? e : verbs->zone_add(r, a->art.path, a->art.data, err);
+}
+
 static int change_zone(struct plan *p, struct rndc *r, const struct action *a, struct err *err)
 {
 	const struct verbs *verbs = p->e->verbs;
@@ -110,9 +137,29 @@ static int change_zone(struct plan *p, struct rndc *r, const struct action *a, s
 	e = verbs->zone_add(r, a->art.path, a->art.data, err);
 	if (e == -ERR_CONFLICT) {
 		err_clear(err);
-		e = take_over(p, r, a->art.path, err);
+		e = replace_builtin(p, r, a, err);
 	}
 	return e;
+}
+
+/* With a reverse zone that goes, named's own empty one of that name comes back only by a reload. */
+static void bring_builtins_back(struct plan *p)
+{
+	const struct service *svc;
+	struct err ignored = ERR_INIT;
+	bool any = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		any = any || (a->stage == STAGE_ZONE && a->op == ACTION_DELETE && a->is_done &&
+			      zone_is_reverse(a->art.path));
+	}
+	if (!any)
+		return;
+	if (service_find(p->ctx, "bind", &svc, &ignored) < 0 ||
+	    p->e->verbs->reload(p->ctx, &p->e->at, svc, &ignored) < 0)
+		*strmap_slot(&p->owed, OWED_RELOAD "bind") = p; /* the next run does */
 }
 
 static bool is_owed_zone(const struct strmap_entry *entry)
@@ -217,5 +264,6 @@ int act_zones(struct plan *p, struct err *err)
 		load_zone(p, r, zone, file_of(p, zone));
 	}
 	verbs->zones_close(&r);
+	bring_builtins_back(p);
 	return 0;
 }

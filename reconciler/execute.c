@@ -59,6 +59,9 @@ static int owe(struct plan *p, const struct action *a, struct err *err)
 				err);
 	if (is_live(a) && a->art.flags & ARTIFACT_LOGINS)
 		return owed_put(p->e->db, mem_fmt(p->ctx, OWED_LOGINS "%s", a->art.path), err);
+	if (is_live(a) && a->art.type == ARTIFACT_ZONE && a->op == ACTION_DELETE &&
+	    zone_is_reverse(a->art.path)) /* act_zone.c */
+		return owed_put(p->e->db, OWED_RELOAD "bind", err);
 	return 0;
 }
 

@@ -491,3 +491,13 @@ int rndc_zone_serial(struct rndc *r, const char *zone, uint32_t *ret, struct err
 			       zone);
 	return 0;
 }
+
+int rndc_zone_is_builtin(struct rndc *r, const char *zone, bool *ret, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "rndc zone");
+	char *text = NULL;
+	int e = zone_call(ctx, r, "zonestatus", zone, NULL, &text, err);
+
+	*ret = e >= 0 && text && strstr(text, "\ntype: primary\n") && !strstr(text, "\nfiles: ");
+	return e;
+}

@@ -15,6 +15,7 @@
 #ifndef RECONCILER_RNDC_H
 #define RECONCILER_RNDC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -60,6 +61,8 @@ int rndc_zone_del(struct rndc *r, const char *zone, struct err *err) must_check;
 int rndc_zone_reload(struct rndc *r, const char *zone, struct err *err) must_check;
 /* The serial that is loaded (of the unsigned zone, where named signs). */
 int rndc_zone_serial(struct rndc *r, const char *zone, uint32_t *ret, struct err *err) must_check;
+/* Whether it is one of those that named makes of itself (RFC 6303): a primary zone of no file. */
+int rndc_zone_is_builtin(struct rndc *r, const char *zone, bool *ret, struct err *err) must_check;
 
 /* Whether NAME may stand in a command. */
 int rndc_check_zone(const char *name, struct err *err) must_check;

@@ -16,4 +16,5 @@ const struct verbs verbs_real = {
 	.logins_close = logins_freep,
 	.logins_await = logins_await,
 	.logins_await_second = logins_await_second,
+	.zone_is_builtin = rndc_zone_is_builtin,
 };

@@ -38,6 +38,7 @@ struct verbs {
 	int (*logins_await)(struct logins *d, const char *user, const char *version,
 			    struct err *err);                      /* logins_await */
 	void (*logins_await_second)(const struct timespec *since); /* logins_await_second */
+	int (*zone_is_builtin)(struct rndc *r, const char *zone, bool *ret, struct err *err);
 };
 
 extern const struct verbs verbs_real;

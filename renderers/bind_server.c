@@ -6,9 +6,9 @@
  * named.conf.options; so one line is put into that block, which includes a file
  * of ours. `rndc reconfig` makes it live, no restart.
  *
- * named's own empty zones are off: they stand where customers have zones, too
- * (reverse zones of private and documentation networks), and a running named
- * does not take a zone in whose name it has.
+ * named's own empty zones stay (RFC 6303): without them a resolver here asks
+ * the world for private reverse names. Where a customer hosts a zone of such a
+ * name, it takes its place (reconciler/act_zone.c, ADR 16).
  */
 #include <string.h>
 
@@ -30,7 +30,6 @@ static int put_options(const struct view *v, struct catalog *out, const struct a
 	block_begin(&b, &text, err);
 	block_comment(&b, view_banner(v, like->resource));
 	block_put(&b, "allow-new-zones", "yes");
-	block_put(&b, "empty-zones-enable", "no");
 	if (strcmp(port, "53") != 0)
 		block_put(&b, "port", port);
 	r = block_end(&b);

@@ -165,6 +165,8 @@ static int reload(const void *ctx, const struct service_at *at, const struct ser
 		return err_set(err, ERR_ABSENT, "%s is not running", svc->name);
 	if (is_state(ctx, at->root, svc->name, "refuse"))
 		return err_set(err, ERR_CHECK, "%s refused", svc->name);
+	if (strcmp(svc->name, "bind") == 0)
+		know(ctx, at->root, "builtin", "");
 	know(ctx, at->root, mem_fmt(ctx, "loaded.%s", svc->name),
 	     config_digest(ctx, at->root, svc->name));
 	return 0;
@@ -354,6 +356,14 @@ static const char *serial_of(struct names *n, const char *file)
 	return mem_strn(n->ctx, at, strspn(at, "0123456789"));
 }
 
+/* named's own empty zone: it comes with a reload where no other has its name, and goes when deleted. */
+static bool is_builtin(struct names *n, const char *zone)
+{
+	return strcmp(zone, "2.0.192.in-addr.arpa") == 0 &&
+	       !zone_line(n, zone, known(n->ctx, n->root, "zones")) &&
+	       strcmp(known(n->ctx, n->root, "builtin"), "gone") != 0;
+}
+
 static int load(struct names *n, const char *zone, const char *file, struct err *err)
 {
 	const char *serial = serial_of(n, file);
@@ -370,7 +380,7 @@ static int zone_add(struct rndc *r, const char *zone, const char *config, struct
 	const char *file = strchr(strstr(config, "file"), '"') + 1;
 
 	event(n->ctx, n->root, "zone add", zone);
-	if (zone_line(n, zone, known(n->ctx, n->root, "zones")))
+	if (is_builtin(n, zone) || zone_line(n, zone, known(n->ctx, n->root, "zones")))
 		return err_set(err, ERR_CONFLICT, "zone %s is there already", zone);
 	return load(n, zone, mem_strn(n->ctx, file, strcspn(file, "\"")), err);
 }
@@ -380,6 +390,10 @@ static int zone_del(struct rndc *r, const char *zone, struct err *err)
 	struct names *n = (struct names *)r;
 
 	event(n->ctx, n->root, "zone del", zone);
+	if (is_builtin(n, zone)) {
+		know(n->ctx, n->root, "builtin", "gone");
+		return 0;
+	}
 	if (!zone_line(n, zone, known(n->ctx, n->root, "zones")))
 		return err_set(err, ERR_NOTFOUND, "no zone %s", zone);
 	zone_put(n, zone, NULL);
@@ -503,6 +517,13 @@ static void second_await(const struct timespec *since)
 	(void)since; /* it looks at the files each time */
 }
 
+static int zone_is_builtin(struct rndc *r, const char *zone, bool *ret, struct err *err)
+{
+	(void)err;
+	*ret = is_builtin((struct names *)r, zone);
+	return 0;
+}
+
 const struct verbs verbs_recording = {
 	.validate = validate,
 	.reload = reload,
@@ -519,4 +540,5 @@ const struct verbs verbs_recording = {
 	.logins_close = logins_table_close,
 	.logins_await = login_await,
 	.logins_await_second = second_await,
+	.zone_is_builtin = zone_is_builtin,
 };

@@ -68,7 +68,7 @@ like "and says so" "$said" "Every resource is ready"
 
 # ---- again: nothing happens
 
-sleep 3 # what the daemons still write about their reload
+quiet listing / # what the daemons still write about their reload
 listing / >"$scratch/before"
 generations >"$scratch/running"
 run sh -c 'cd /var/lib/novacpx && sha256sum model/*.db engine/*.db' >"$scratch/databases"

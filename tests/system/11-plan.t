@@ -172,7 +172,7 @@ machine_up
 start_nginx && start_php_fpm && start_named && start_postfix && start_dovecot || bail "no daemons"
 snapshot_script
 fidelity_script
-sleep 2
+quiet listing /etc /var /run
 
 # ---- a machine that never saw us
 

@@ -48,7 +48,7 @@ arrives() { # ADDRESS WORD
 }
 
 daemons() {
-	run ps -eo comm= | grep -E '^(nginx|named|php-fpm|master|dovecot|cron|novacpxd|qmgr|pickup|imap|anvil)' | sort | uniq -c
+	run ps -eo comm= | grep -E '^(nginx|named|php-fpm|master|dovecot|cron|novacpxd|novacpx-api|qmgr|pickup|imap|anvil)' | sort | uniq -c
 }
 
 machine_up -b "$checkout:/src:ro"
@@ -57,9 +57,9 @@ host_before=$(host_files)
 
 ok "make run goes through, without a network" make_run run
 like "it says that nothing was held or failed" "$(cat "$scratch/make")" "applied: [0-9]+ done, 0 failed or held"
-is "all seven daemons run" "$(grep -cE '^  [a-z0-9.-]+ +runs, process [0-9]+$' "$scratch/make")" 7
+is "all eight daemons run" "$(grep -cE '^  [a-z0-9.-]+ +runs, process [0-9]+$' "$scratch/make")" 8
 grep -E '^  (curl|dig|swaks) ' "$scratch/make" >"$scratch/commands"
-is "all ten domains are printed" "$(grep -c '^  curl -i ' "$scratch/commands")" 10
+is "all ten domains are printed" "$(grep -c '^  curl -i --resolve' "$scratch/commands")" 10
 is "all five zones" "$(grep -c '^  dig ' "$scratch/commands")" 5
 is "all five mailboxes" "$(grep -c '^  swaks ' "$scratch/commands")" 5
 is "the host's own files are as they were" "$(diff <(echo "$host_before") <(host_files))" ""
@@ -108,6 +108,12 @@ for address in old@anna.example board@club.example; do
 done
 ok "mail to a forwarder is taken" run swaks --server 127.0.0.1:2525 --from a@elsewhere.example --to hello@bjorn.test --header 'Subject: forwarded'
 ok "and arrives where it forwards to" eventually 20 arrives bjorn@bjorn.test "Subject: forwarded"
+
+like "the API answers as its printed command says" "$(msh "$(grep '^  curl -i http://127' "$scratch/make")")" "HTTP/1.1 [0-9]+ "
+like "and with TLS" "$(msh "$(grep '^  curl -ik https://127' "$scratch/make")")" "HTTP/(1.1|2) [0-9]+ "
+is "it runs as the sandbox's user novacpx" "$(run ps -o uid= -C novacpx-api | tr -d ' ')" \
+	"$(run awk -F: '$1 == "novacpx" { print $3 }' /root/nova/run/etc/passwd)"
+ok "and sees nothing but the sandbox" run sh -c 'test ! -e /proc/$(cat /root/nova/run/run/novacpx/novacpx-api.pid)/root/root/nova'
 
 ok "a file of ours that is removed" run rm /root/nova/run/etc/cron.d/novacpx-anna
 ok "is written again by the engine" eventually 20 run test -s /root/nova/run/etc/cron.d/novacpx-anna

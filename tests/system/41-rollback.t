@@ -13,7 +13,9 @@ machine_state() {
 	msh 'for m in $(find /etc /var/lib -name "*.lmdb" | sort); do echo "$m"; postmap -s "lmdb:${m%.lmdb}" | sort; done
 		for z in $(find /var/lib/bind/novacpx -type f ! -name "*.j*" | sort); do
 			echo "$z"; sed -E "s/\b20[0-9]{8}\b/SERIAL/" "$z"; done
-		ls /run/php | grep -v "pid$"; rndc dumpdb -zones; sleep 1; grep "^; Zone dump" /var/cache/bind/named_dump.db | sort'
+		ls /run/php | grep -v "pid$"; rm -f /var/cache/bind/named_dump.db; rndc dumpdb -zones
+		for i in $(seq 600); do grep -qs "^; Dump complete" /var/cache/bind/named_dump.db && break; sleep 0.1; done
+		grep "^; Zone dump" /var/cache/bind/named_dump.db | sort'
 }
 
 same() { # NAME FILE FILE

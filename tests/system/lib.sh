@@ -140,14 +140,27 @@ unlike() {
 unwanted: /$3/"
 }
 
-# eventually SECONDS CMD...: waits until the command succeeds
+# eventually SECONDS CMD...: waits until the command succeeds. So long it takes at most where nothing else runs;
+# a busy machine gets a minute more, so that no test fails for its load.
 eventually() {
-	local deadline=$((SECONDS + $1 + 1))
+	local deadline=$((SECONDS + $1 + 60))
 	shift
 	until "$@" >/dev/null 2>&1 </dev/null; do
 		((SECONDS < deadline)) || return 1
 		sleep 0.1
 	done
+}
+
+# quiet CMD...: waits until what the command prints has been the same for three seconds; fails if it never is
+quiet() {
+	local now last='' since=$SECONDS deadline=$((SECONDS + 90))
+	while ((SECONDS < deadline)); do
+		now=$("$@" 2>&1 | sha256sum)
+		[[ $now == "$last" ]] || { last=$now since=$SECONDS; }
+		((SECONDS - since <= 3)) || return 0
+		sleep 0.3
+	done
+	return 1
 }
 
 # ---- the machine
@@ -254,12 +267,12 @@ reload_php_fpm() { # -t first: with a broken pool, USR2 kills the master and eve
 
 # fetch URL [CURL OPTION]...: the body. A host name of the machine's sites: --resolve or -H Host:
 fetch() {
-	run curl -sS -m 20 "$@"
+	run curl -sS -m 60 "$@"
 }
 
 # status URL [CURL OPTION]...: the HTTP status code
 status() {
-	run curl -sS -m 20 -o /dev/null -w '%{http_code}' "$@" 2>/dev/null
+	run curl -sS -m 60 -o /dev/null -w '%{http_code}' "$@" 2>/dev/null
 }
 
 # site HOST [PATH]: the body that the web server gives for this host name
@@ -269,16 +282,16 @@ site() {
 
 # dns NAME TYPE [DIG OPTION]...: the answer's data, a line each, sorted
 dns() {
-	run dig +short +time=3 +tries=2 @127.0.0.1 "$@" | LC_ALL=C sort
+	run dig +short +time=5 +tries=3 @127.0.0.1 "$@" | LC_ALL=C sort
 }
 
 dns_status() { # NAME TYPE [DIG OPTION]...: NOERROR, NXDOMAIN, REFUSED, …
-	run dig +time=3 +tries=2 @127.0.0.1 "$@" | sed -n 's/.*status: \([A-Z]*\),.*/\1/p'
+	run dig +time=5 +tries=3 @127.0.0.1 "$@" | sed -n 's/.*status: \([A-Z]*\),.*/\1/p'
 }
 
 # banner PORT: the first line that a server says
 banner() {
-	run timeout 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$1; IFS= read -r line <&3; printf '%s' \"\${line%\$'\\r'}\""
+	run timeout 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$1; IFS= read -r line <&3; printf '%s' \"\${line%\$'\\r'}\""
 }
 
 # mail_send TO [SWAKS OPTION]...: by SMTP to port 25; swaks' status
@@ -288,13 +301,13 @@ mail_send() {
 
 # mail_count USER PASSWORD [FOLDER]: messages in a folder, by IMAP. Empty when the login failed.
 mail_count() {
-	run curl -sSk -m 20 --url imap://127.0.0.1/ --user "$1:$2" -X "STATUS ${3:-INBOX} (MESSAGES)" |
+	run curl -sSk -m 60 --url imap://127.0.0.1/ --user "$1:$2" -X "STATUS ${3:-INBOX} (MESSAGES)" |
 		sed -n 's/.*MESSAGES \([0-9]*\).*/\1/p'
 }
 
 # mail_read USER PASSWORD [NUMBER [FOLDER]]: a message's text, by IMAP
 mail_read() {
-	run curl -sSk -m 20 --url "imap://127.0.0.1/${4:-INBOX};MAILINDEX=${3:-1}" --user "$1:$2"
+	run curl -sSk -m 60 --url "imap://127.0.0.1/${4:-INBOX};MAILINDEX=${3:-1}" --user "$1:$2"
 }
 
 # fcgi SOCKET SCRIPT: what PHP behind a FastCGI socket answers, without a web server

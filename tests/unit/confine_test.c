@@ -35,7 +35,8 @@ enum {
 
 /* A folder that is the confined user's, and a root with that user. */
 struct place {
-	const char *root, *mine, *others;
+	const char *root;
+	char mine[256], others[256];
 };
 
 static struct place place;
@@ -52,24 +53,26 @@ static void put_text(const char *path, const char *text, mode_t mode)
 static void make_place(void)
 {
 	const char *dir = test_tmpdir();
+	cleanup_(mem_freep) void *ctx = NULL;
 
 	if (geteuid() != 0)
 		skip();
 	if (place.root)
 		return;
+	ctx = mem_ctx(NULL, "place");
 	place.root = dir;
-	place.mine = mem_fmt(NULL, "%s/mine", dir); /* for the whole program */
-	place.others = mem_fmt(NULL, "%s/others", dir);
+	(void)snprintf(place.mine, sizeof(place.mine), "%s/mine", dir);
+	(void)snprintf(place.others, sizeof(place.others), "%s/others", dir);
 	assert_int_equal(chmod(dir, 0755), 0);
-	assert_int_equal(mkdir(mem_fmt(NULL, "%s/etc", dir), 0755), 0);
-	put_text(mem_fmt(NULL, "%s/etc/passwd", dir),
+	assert_int_equal(mkdir(mem_fmt(ctx, "%s/etc", dir), 0755), 0);
+	put_text(mem_fmt(ctx, "%s/etc/passwd", dir),
 		 "root:x:0:0::/:/bin/sh\nnovacpx:x:4321:4321::/:/bin/sh\nbad:x:0:7::/:/bin/sh\n",
 		 0644);
 	assert_int_equal(mkdir(place.mine, 0700), 0);
 	assert_int_equal(chown(place.mine, USER_ID, USER_ID), 0);
 	assert_int_equal(mkdir(place.others, 0777), 0);
 	assert_int_equal(chmod(place.others, 0777), 0); /* only Landlock keeps from it */
-	put_text(mem_fmt(NULL, "%s/readable", place.others), "x", 0666);
+	put_text(mem_fmt(ctx, "%s/readable", place.others), "x", 0666);
 }
 
 /* Becomes the API: user, files, calls. False when it could not be done. */

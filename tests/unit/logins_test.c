@@ -271,9 +271,8 @@ TEST(a_second_that_has_passed_is_not_waited_for)
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &since), 0);
 	logins_await_second(&since);
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
-	assert_int_equal(now.tv_sec, since.tv_sec + 1);
-	assert_true(now.tv_nsec < 900000000);
+	assert_true(now.tv_sec > since.tv_sec); /* how much later is the machine's load */
 	logins_await_second(&since);
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &since), 0);
-	assert_true(since.tv_sec - now.tv_sec <= 1 && since.tv_sec - now.tv_sec >= 0);
+	assert_true(since.tv_sec >= now.tv_sec && since.tv_sec - now.tv_sec < 10);
 }

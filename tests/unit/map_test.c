@@ -15,6 +15,10 @@
 #include "base/mem.h"
 #include "reconciler/map.h"
 
+enum {
+	HELD_MS = 150
+};
+
 struct fixture {
 	void *ctx;
 	int root;
@@ -269,7 +273,7 @@ static pid_t hold_lock(struct fixture *f, short type)
 
 		if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], "x", 1) != 1)
 			_exit(1);
-		(void)usleep(150000);
+		(void)usleep(HELD_MS * 1000);
 		_exit(0);
 	}
 	(void)close(ready[1]);
@@ -294,18 +298,18 @@ TEST(a_writer_waits_for_a_reader_and_a_reader_for_a_writer)
 
 	setup(&f, "locks");
 	put_one(&f, "a", "1");
-	pid = hold_lock(&f, F_RDLCK);
 	start = now_ms();
+	pid = hold_lock(&f, F_RDLCK);
 	expect_entry(&f, "a", "1"); /* shared with shared */
 	put_one(&f, "a", "2");
-	assert_true(now_ms() - start >= 100);
+	assert_true(now_ms() - start >= HELD_MS);
 	expect_entry(&f, "a", "2");
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 
-	pid = hold_lock(&f, F_WRLCK);
 	start = now_ms();
+	pid = hold_lock(&f, F_WRLCK);
 	expect_entry(&f, "a", "2");
-	assert_true(now_ms() - start >= 100);
+	assert_true(now_ms() - start >= HELD_MS);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	teardown(&f);
 }

@@ -87,6 +87,13 @@ static void setup(struct fix *f, const char *name)
 	assert_true(f->uid > 0);
 }
 
+static void setup_nth(struct fix *f, const char *name, size_t i)
+{
+	cleanup_(mem_freep) char *nth = mem_fmt(NULL, "%s%zu", name, i);
+
+	setup(f, nth);
+}
+
 static void done(struct fix *f)
 {
 	mem_freep(&f->ctx);
@@ -280,7 +287,7 @@ TEST(links_pipes_and_second_names_are_refused_and_lead_nowhere)
 		char text[16] = "";
 		int fd;
 
-		setup(&f, mem_fmt(NULL, "trick%zu", i)); /* NOLINT: a leak of a test */
+		setup_nth(&f, "trick", i);
 		close_engine(&f);
 		victim = at(&f, "/victim");
 		put_file(victim, "precious", 0600);
@@ -371,7 +378,7 @@ TEST(a_schema_that_is_not_ours_is_refused)
 		struct fix f;
 		int r;
 
-		setup(&f, mem_fmt(NULL, "schema%zu", i)); /* NOLINT: a leak of a test */
+		setup_nth(&f, "schema", i);
 		/* while it is open: seen when the next transaction begins */
 		assert_int_equal(as_user(&f, run_sql, rows[i][0]), 0);
 		r = put_account(&f, "anna");
