@@ -508,7 +508,8 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->now = engine_now();
 	p->is_whole = opts->whole;
 	p->is_released = opts->release;
-	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p->taken.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->services.ctx = p->names.ctx = p->once.ctx = p->owed.ctx =
+		p->taken.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = look_around_once(&w, opts, err);
