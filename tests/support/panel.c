@@ -10,6 +10,7 @@
 #include "api/session.h"
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/fs.h"
 #include "model/kinds.h"
 #include "tests/support/store_fix.h"
 #include "tests/support/testing.h"
@@ -139,16 +140,35 @@ static void seed_sessions(struct panel *p)
 	(void)talloc_free(db);
 }
 
+/* In memory where there is such a place: what is asked of a disk here is only that it waits. */
+static const char *new_dir(const void *ctx)
+{
+	char *dir = mem_str(ctx, "/dev/shm/ncpx-panel-XXXXXX");
+
+	if (mkdtemp(dir))
+		return dir;
+	dir = mem_fmt(ctx, "%s/panel-XXXXXX", test_tmpdir());
+	assert_non_null(mkdtemp(dir));
+	return dir;
+}
+
+static void remove_dir(const char *dir)
+{
+	cleanup_(fd_close) int root = fs_root_open("/", NULL);
+
+	assert_true(root >= 0);
+	assert_int_equal(fs_remove_tree(root, dir, 0, NULL), 0);
+}
+
 void panel_start(struct panel *p)
 {
 	struct err err = ERR_INIT;
-	char *dir;
+	const char *dir;
 
 	p->ctx = mem_ctx(NULL, "panel");
 	p->web.ctx = p->ctx;
 	p->fd = -1;
-	dir = mem_fmt(p->ctx, "%s/panel-XXXXXX", test_tmpdir());
-	assert_non_null(mkdtemp(dir));
+	dir = p->dir = new_dir(p->ctx);
 	p->opts.model = p->model = mem_fmt(p->ctx, "%s/model.db", dir);
 	p->opts.db = p->db = mem_fmt(p->ctx, "%s/api.db", dir);
 	p->opts.access_log = p->access_log = mem_fmt(p->ctx, "%s/access.log", dir);
@@ -170,6 +190,7 @@ void panel_stop(struct panel *p)
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	api_stop(&p->api);
+	remove_dir(p->dir);
 	mem_freep(&p->ctx);
 }
 

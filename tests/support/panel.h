@@ -32,7 +32,7 @@ enum panel_who {
 
 struct panel {
 	void *ctx;
-	const char *model, *db, *access_log;
+	const char *dir, *model, *db, *access_log;
 	struct api_opts opts; /* what is set before the start holds */
 	struct api *api;
 	struct web web; /* its client's half */
