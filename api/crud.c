@@ -69,16 +69,6 @@ int crud_row(struct call *c, const struct shape *shape, int64_t id, struct err *
 
 /* Writing */
 
-int crud_set(struct call *c, struct change *change, const char *field, const char *text,
-	     struct err *err)
-{
-	const struct kind *k = ((const struct res *)change->res)->kind;
-	const struct field *f = kind_field(k, field);
-	struct value v = field_value_of_text(c->ctx, f, text);
-
-	return change_set(c->ctx, change, f, &v, err);
-}
-
 /* The parameter that speaks for a field of the endpoint's kind, or NULL. */
 static const struct param *param_of(const struct endpoint *ep, const char *field)
 {
@@ -121,13 +111,34 @@ static const struct {
 /* The parameter that a problem of a resource of kind K is about, or NULL. */
 static const char *param_besides(const struct endpoint *ep, const struct kind *k, const char *field)
 {
-	if (field && param_find(ep, field))
-		return param_find(ep, field)->name;
+	const struct field *f = field ? kind_field(k, field) : NULL;
+	const struct param *same = field ? param_find(ep, field) : NULL;
+
+	if (same && !(f && (f->flags & FIELD_KEY)))
+		return same->name;
 	for (size_t i = 0; i < ARRAY_LEN(besides); i++) {
-		if (besides[i].kind == k && param_find(ep, besides[i].param))
-			return besides[i].param;
+		const struct param *p = param_find(ep, besides[i].param);
+
+		if (besides[i].kind == k && p)
+			return p->name;
 	}
-	return NULL;
+	return same ? same->name : NULL;
+}
+
+int crud_set(struct call *c, struct change *change, const char *field, const char *text,
+	     struct err *err)
+{
+	const struct kind *k = ((const struct res *)change->res)->kind;
+	const struct field *f = kind_field(k, field);
+	struct value v = field_value_of_text(c->ctx, f, text);
+	const struct param *p = k == c->endpoint->kind ? param_of(c->endpoint, field) : NULL;
+	const char *name = p ? p->name : param_besides(c->endpoint, k, field);
+	int r = change_set(c->ctx, change, f, &v, err);
+
+	if ((r == -ERR_INVALID || r == -ERR_TOOBIG) && name)
+		(void)err_at(err, err->code, mem_fmt(c->ctx, "/%s", name), "%s",
+			     mem_str(c->ctx, err->msg));
+	return r;
 }
 
 /* An error of a field as one of the parameter that it came from; "" is the whole call. */
