@@ -133,7 +133,7 @@ novacpx_is "terminated once more" 0 unset account/eve --yes --no-diff
 held() { # SECONDS: the lock of the machine, as by a pass
 	run python3 - "$1" <<'END'
 import fcntl, sys, time
-f = open("/var/lib/novacpx/engine.lock", "a")
+f = open("/var/lib/novacpx/engine/engine.lock", "a")
 fcntl.flock(f, fcntl.LOCK_EX)
 time.sleep(float(sys.argv[1]))
 END
