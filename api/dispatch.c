@@ -165,10 +165,29 @@ static void send_answer(struct call *c, unsigned status)
 	request_reply(c->request, status, JSON_TYPE, out.data, out.len, headers);
 }
 
+/* What is no revision, which has its own row: who came in or tried to, what was ended, what was refused. */
+static bool needs_audit(const struct call *c, int r)
+{
+	const struct endpoint *ep = c->endpoint;
+
+	if (!ep || c->is_audit)
+		return false;
+	if (r >= 0)
+		return ep->audit && !endpoint_writes(ep);
+	return c->status == 403 || (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
+	       (c->status == 401 && (ep->roles == ROLE_BILLING || (ep->flags & EP_LOGIN)));
+}
+
 void dispatch_finish(struct call *c, int r)
 {
 	unsigned status = c->status;
 
+	if (needs_audit(c, r)) {
+		c->is_audit = true;
+		c->result = r;
+		if (work_put(c->api->writer, c))
+			return;
+	}
 	if (c->plan)
 		json_decref(c->plan);
 	c->plan = NULL;
@@ -678,7 +697,13 @@ void dispatch_wait(void **items, size_t n, void *arg)
 
 void dispatch_written(struct call *c, int r)
 {
-	bool goes_on = r >= 0 && (c->plan || (c->wait_ms && c->rev));
+	bool goes_on;
+
+	if (c->is_audit) {
+		dispatch_finish(c, c->result);
+		return;
+	}
+	goes_on = r >= 0 && (c->plan || (c->wait_ms && c->rev));
 
 	if (!goes_on || !work_put(c->api->waiters, c))
 		dispatch_finish(c, r);
