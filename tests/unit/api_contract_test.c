@@ -530,13 +530,15 @@ static void check_types(struct walk *w)
 {
 	bool is_query = w->ep->methods & METHOD_GET;
 
+	if (w->ep->flags & EP_MULTIPART)
+		return; /* its parts are texts */
 	PARAM_FOREACH(p, w->ep)
 	{
 		const char *path = mem_fmt(w->p.ctx, "/%s", p->name);
 		json_t *bad = malformed(p, is_query), *body;
 		struct panel_answer a;
 
-		if (!bad || (w->ep->flags & EP_MULTIPART))
+		if (!bad)
 			continue;
 		body = json_copy(w->body);
 		(void)json_object_set_new(body, p->name, bad);
