@@ -204,8 +204,7 @@ TEST(what_root_makes_beside_the_database_is_the_users)
 
 TEST(the_old_layout_is_moved_once_with_all_that_is_in_it)
 {
-	static const char *const moved[] = { "engine.db", "node.key", "engine.lock",
-					     "history.git" };
+	static const char *const moved[] = { "engine.db", "node.key", "history.git" };
 	struct fix f;
 	int64_t n = 0;
 
