@@ -10,6 +10,7 @@
 #include "api/args.h"
 #include "api/crud.h"
 #include "api/endpoint.h"
+#include "api/ep_meta.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -237,6 +238,9 @@ static int find_endpoint(struct call *c, struct err *err)
 	const struct resource *res;
 	size_t len;
 
+	c->endpoint = meta_find(path);
+	if (c->endpoint)
+		return 0;
 	if (strncmp(path, "/api/", 5) != 0)
 		return refuse(c, 404, err, "Unknown address; the API is under /api/");
 	path += 5;
@@ -467,6 +471,21 @@ static void greet(struct call *c)
 	request_reply(c->request, 200, JSON_TYPE, c->data.data, c->data.len, headers);
 }
 
+/* Whoever asks for our health is told that it may pass. */
+static int take_seat(struct call *c, struct err *err)
+{
+	int r = api_seat(c->api, &c->seat, err);
+
+	if (r >= 0) {
+		c->store = c->seat->store;
+		return r;
+	}
+	log_error("%s", err->msg);
+	c->status = 503;
+	c->message = "The database cannot be opened";
+	return r;
+}
+
 void dispatch_request(struct request *request, void *arg)
 {
 	struct call *c = request_user(request);
@@ -485,9 +504,7 @@ void dispatch_request(struct request *request, void *arg)
 	if (!c->endpoint)
 		r = find_endpoint(c, &c->err);
 	if (r >= 0)
-		r = api_seat(c->api, &c->seat, &c->err);
-	if (r >= 0)
-		c->store = c->seat->store;
+		r = take_seat(c, &c->err);
 	for (size_t i = 0; i < ARRAY_LEN(steps) && r >= 0; i++)
 		r = steps[i](c, &c->err);
 	if (r < 0) {
