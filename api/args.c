@@ -96,14 +96,14 @@ static bool whole_number(const char *text, int64_t *ret)
 	return !errno && end != text && *end == '\0' && strlen(text) < 20;
 }
 
-static const char *put_int(const struct param *p, const char *text, struct arg *a)
+static const char *put_int(const void *ctx, const struct param *p, const char *text, struct arg *a)
 {
 	if (!whole_number(text, &a->num))
 		return "must be a whole number";
 	if (p->max > p->min && (p->flags & PARAM_CLAMP))
 		a->num = MAX(p->min, MIN(a->num, p->max));
 	if (p->max > p->min && (a->num < p->min || a->num > p->max))
-		return "is out of range";
+		return mem_fmt(ctx, "must be from %" PRId64 " to %" PRId64, p->min, p->max);
 	a->value = (struct value){ .type = VALUE_INT, .num = a->num, .text = text };
 	return NULL;
 }
@@ -132,10 +132,20 @@ static bool is_choice(const struct param *p, const char *text)
 	return false;
 }
 
-static const char *put_text(const struct param *p, const char *text, struct arg *a)
+static const char *allowed(const void *ctx, const struct param *p)
+{
+	struct buf b = BUF_ON(ctx);
+
+	buf_puts(&b, "must be one of ");
+	for (size_t i = 0; p->choices[i]; i++)
+		buf_printf(&b, "%s%s", i ? ", " : "", p->choices[i]);
+	return buf_str(&b);
+}
+
+static const char *put_text(const void *ctx, const struct param *p, const char *text, struct arg *a)
 {
 	if (p->choices && !is_choice(p, text))
-		return "is none of the allowed words";
+		return allowed(ctx, p);
 	a->value = (struct value){ .type = VALUE_STRING, .text = text };
 	return NULL;
 }
@@ -178,13 +188,15 @@ static const char *put(struct call *c, const struct param *p, const char *text, 
 	if (p->type == PARAM_LIST && (!v || json_is_array(v) || json_is_string(v)))
 		return put_list(c->ctx, text, v, a);
 	if (!text)
-		return "has the wrong type";
+		return p->type == PARAM_LIST
+			       ? "must be a list of texts"
+			       : "must be a text, a number or a boolean, not a list or object";
 	if (strlen(text) > ARGS_TEXT_MAX)
 		return "is too long";
 	switch (p->type) {
-	case PARAM_INT: return put_int(p, text, a);
+	case PARAM_INT: return put_int(c->ctx, p, text, a);
 	case PARAM_BOOL: return put_bool(text, a);
-	case PARAM_DATE: return is_date(text) ? put_text(p, text, a) : "must be YYYY-MM-DD";
+	case PARAM_DATE: return is_date(text) ? put_text(c->ctx, p, text, a) : "must be YYYY-MM-DD";
 	case PARAM_ACCOUNT:
 	case PARAM_ROW:
 	case PARAM_REF:
@@ -194,7 +206,7 @@ static const char *put(struct call *c, const struct param *p, const char *text, 
 		return NULL;
 	case PARAM_TEXT:
 	case PARAM_SECRET:
-	case PARAM_PLAIN: return put_text(p, text, a);
+	case PARAM_PLAIN: return put_text(c->ctx, p, text, a);
 	case PARAM_LIST:
 	case PARAM_FILE:
 	case PARAM_OBJECT: break;

@@ -18,6 +18,13 @@ const struct arg *call_arg(const struct call *c, const char *name)
 	return NULL;
 }
 
+const char *call_said(const struct call *c, const char *name)
+{
+	const struct arg *a = c->args && param_find(c->endpoint, name) ? call_arg(c, name) : NULL;
+
+	return a ? a->text : NULL;
+}
+
 static const char *default_of(const struct call *c, const char *name)
 {
 	const struct param *p = param_find(c->endpoint, name);

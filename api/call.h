@@ -104,6 +104,8 @@ struct call {
 		const char *type, *reason, *message;
 	} condition; /* of `resource`, when it was waited for */
 
+	bool is_audit;     /* on the writer for its audit row alone */
+	int result;        /* meanwhile: what the call came to */
 	bool has_answered; /* by a stream */
 	bool is_open;      /* a change set stands in an open transaction */
 	struct err err;
@@ -116,6 +118,8 @@ const char *call_text(const struct call *c, const char *name, const char *dflt);
 int64_t call_int(const struct call *c, const char *name, int64_t dflt);
 bool call_has(const struct call *c, const char *name);
 
+/* The text of a parameter that the endpoint may not have, however far the call came; or NULL. */
+const char *call_said(const struct call *c, const char *name);
 /* A setting of the model, or its default. */
 int call_setting(struct call *c, const char *name, const char **ret, struct err *err) must_check;
 int call_setting_int(struct call *c, const char *name, int64_t *ret, struct err *err) must_check;

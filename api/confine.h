@@ -6,7 +6,7 @@
  * threads that run already. Nothing of it can be taken back, children inherit
  * it. Each fails rather than leave something half done.
  *
- * capabilities(7), landlock(7), seccomp(2); docs/adr/0019.
+ * capabilities(7), landlock(7), seccomp(2); docs/adr/0021.
  */
 #ifndef API_CONFINE_H
 #define API_CONFINE_H

@@ -69,16 +69,6 @@ int crud_row(struct call *c, const struct shape *shape, int64_t id, struct err *
 
 /* Writing */
 
-int crud_set(struct call *c, struct change *change, const char *field, const char *text,
-	     struct err *err)
-{
-	const struct kind *k = ((const struct res *)change->res)->kind;
-	const struct field *f = kind_field(k, field);
-	struct value v = field_value_of_text(c->ctx, f, text);
-
-	return change_set(c->ctx, change, f, &v, err);
-}
-
 /* The parameter that speaks for a field of the endpoint's kind, or NULL. */
 static const struct param *param_of(const struct endpoint *ep, const char *field)
 {
@@ -89,12 +79,82 @@ static const struct param *param_of(const struct endpoint *ep, const char *field
 	return NULL;
 }
 
-/* An error of a field as one of the parameter that it came from. */
-static void name_problem(struct call *c, const char *field, const char *message)
+/* "domain: …" of a mailbox is about its address: what is derived comes from the key. */
+static const char *origin_of(const struct kind *k, const char *message)
 {
-	const struct param *p = param_of(c->endpoint, field);
+	const char *key = NULL;
+	bool is_derived = false;
 
-	call_problem(c, p ? p->name : field, message);
+	FIELD_FOREACH(f, k) {
+		size_t len = strlen(f->name);
+
+		if (!key && (f->flags & FIELD_KEY))
+			key = f->name;
+		if ((f->flags & FIELD_DERIVED) && strncmp(message, f->name, len) == 0 &&
+		    message[len] == ':')
+			is_derived = true;
+	}
+	return is_derived ? key : NULL;
+}
+
+/* Of the resources that an endpoint makes besides its own: the parameters they are named by. */
+static const struct {
+	const struct kind *kind;
+	const char *param;
+} besides[] = {
+	{ &kind_domain, "domain" },         { &kind_zone, "domain" },
+	{ &kind_user, "username" },         { &kind_account, "username" },
+	{ &kind_database_user, "db_user" }, { &kind_database, "db_name" },
+	{ &kind_setting, "value" },
+};
+
+/* The parameter that a problem of a resource of kind K is about, or NULL. */
+static const char *param_besides(const struct endpoint *ep, const struct kind *k, const char *field)
+{
+	const struct field *f = field ? kind_field(k, field) : NULL;
+	const struct param *same = field ? param_find(ep, field) : NULL;
+
+	if (same && !(f && (f->flags & FIELD_KEY)))
+		return same->name;
+	for (size_t i = 0; i < ARRAY_LEN(besides); i++) {
+		const struct param *p = param_find(ep, besides[i].param);
+
+		if (besides[i].kind == k && p)
+			return p->name;
+	}
+	return same ? same->name : NULL;
+}
+
+int crud_set(struct call *c, struct change *change, const char *field, const char *text,
+	     struct err *err)
+{
+	const struct kind *k = ((const struct res *)change->res)->kind;
+	const struct field *f = kind_field(k, field);
+	struct value v = field_value_of_text(c->ctx, f, text);
+	const struct param *p = k == c->endpoint->kind ? param_of(c->endpoint, field) : NULL;
+	const char *name = p ? p->name : param_besides(c->endpoint, k, field);
+	int r = change_set(c->ctx, change, f, &v, err);
+
+	if ((r == -ERR_INVALID || r == -ERR_TOOBIG) && name)
+		(void)err_at(err, err->code, mem_fmt(c->ctx, "/%s", name), "%s",
+			     mem_str(c->ctx, err->msg));
+	return r;
+}
+
+/* An error of a field as one of the parameter that it came from; "" is the whole call. */
+static const char *param_for(struct call *c, const struct changeset *cs, const struct problem *one)
+{
+	const struct kind *k = ((const struct res *)cs->v[one->change].res)->kind;
+	const char *field = one->field ? one->field : origin_of(k, one->msg);
+	const struct param *p = k == c->endpoint->kind ? param_of(c->endpoint, field) : NULL;
+	const char *name = p ? p->name : param_besides(c->endpoint, k, field);
+
+	/* limits and the like are of the whole */
+	if (name && (field || one->code == ERR_CONFLICT))
+		return name;
+	if (one->change == 0)
+		return field ? field : "";
+	return mem_fmt(c->ctx, "%s%s%s", one->resource, field ? "/" : "", field ? field : "");
 }
 
 static int put_arg(struct call *c, struct change *change, const struct param *p,
@@ -174,20 +234,11 @@ static enum err_code worst(const struct problems *p)
 	return code;
 }
 
-/* Problems of the first change are the caller's parameters'; of others, the resource's that we added. */
-static int tell_problems(struct call *c, const struct problems *p, struct err *err)
+static int tell_problems(struct call *c, const struct changeset *cs, const struct problems *p,
+			 struct err *err)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		const struct problem *one = &p->v[i];
-
-		if (one->change == 0)
-			name_problem(c, one->field ? one->field : "", one->msg);
-		else
-			call_problem(c,
-				     mem_fmt(c->ctx, "%s%s%s", one->resource, one->field ? "/" : "",
-					     one->field ? one->field : ""),
-				     one->msg);
-	}
+	for (size_t i = 0; i < p->n; i++)
+		call_problem(c, param_for(c, cs, &p->v[i]), p->v[i].msg);
 	return p->n ? err_set(err, worst(p), "%s", p->v[0].msg) : -(int)err->code;
 }
 
@@ -238,7 +289,7 @@ int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 		c->plan = write_plan_of(cs);
 	r = store_apply(c->store, cs, &rev, &problems, err);
 	if (r < 0)
-		return tell_problems(c, &problems, err);
+		return tell_problems(c, cs, &problems, err);
 	c->is_open = r > 0;
 	c->rev = rev.rev;
 	return rev.repeated ? find_first(c, cs, err) : 0;

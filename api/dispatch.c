@@ -10,6 +10,7 @@
 #include "api/args.h"
 #include "api/crud.h"
 #include "api/endpoint.h"
+#include "api/ep_meta.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -165,10 +166,29 @@ static void send_answer(struct call *c, unsigned status)
 	request_reply(c->request, status, JSON_TYPE, out.data, out.len, headers);
 }
 
+/* What is no revision, which has its own row: who came in or tried to, what was ended, what was refused. */
+static bool needs_audit(const struct call *c, int r)
+{
+	const struct endpoint *ep = c->endpoint;
+
+	if (!ep || c->is_audit)
+		return false;
+	if (r >= 0)
+		return ep->audit && !endpoint_writes(ep);
+	return c->status == 403 || (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
+	       (c->status == 401 && (ep->roles == ROLE_BILLING || (ep->flags & EP_LOGIN)));
+}
+
 void dispatch_finish(struct call *c, int r)
 {
 	unsigned status = c->status;
 
+	if (needs_audit(c, r)) {
+		c->is_audit = true;
+		c->result = r;
+		if (work_put(c->api->writer, c))
+			return;
+	}
 	if (c->plan)
 		json_decref(c->plan);
 	c->plan = NULL;
@@ -218,6 +238,9 @@ static int find_endpoint(struct call *c, struct err *err)
 	const struct resource *res;
 	size_t len;
 
+	c->endpoint = meta_find(path);
+	if (c->endpoint)
+		return 0;
 	if (strncmp(path, "/api/", 5) != 0)
 		return refuse(c, 404, err, "Unknown address; the API is under /api/");
 	path += 5;
@@ -448,6 +471,21 @@ static void greet(struct call *c)
 	request_reply(c->request, 200, JSON_TYPE, c->data.data, c->data.len, headers);
 }
 
+/* Whoever asks for our health is told that it may pass. */
+static int take_seat(struct call *c, struct err *err)
+{
+	int r = api_seat(c->api, &c->seat, err);
+
+	if (r >= 0) {
+		c->store = c->seat->store;
+		return r;
+	}
+	log_error("%s", err->msg);
+	c->status = 503;
+	c->message = "The database cannot be opened";
+	return r;
+}
+
 void dispatch_request(struct request *request, void *arg)
 {
 	struct call *c = request_user(request);
@@ -466,9 +504,7 @@ void dispatch_request(struct request *request, void *arg)
 	if (!c->endpoint)
 		r = find_endpoint(c, &c->err);
 	if (r >= 0)
-		r = api_seat(c->api, &c->seat, &c->err);
-	if (r >= 0)
-		c->store = c->seat->store;
+		r = take_seat(c, &c->err);
 	for (size_t i = 0; i < ARRAY_LEN(steps) && r >= 0; i++)
 		r = steps[i](c, &c->err);
 	if (r < 0) {
@@ -678,7 +714,13 @@ void dispatch_wait(void **items, size_t n, void *arg)
 
 void dispatch_written(struct call *c, int r)
 {
-	bool goes_on = r >= 0 && (c->plan || (c->wait_ms && c->rev));
+	bool goes_on;
+
+	if (c->is_audit) {
+		dispatch_finish(c, c->result);
+		return;
+	}
+	goes_on = r >= 0 && (c->plan || (c->wait_ms && c->rev));
 
 	if (!goes_on || !work_put(c->api->waiters, c))
 		dispatch_finish(c, r);

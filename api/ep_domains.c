@@ -34,6 +34,7 @@ static const struct param add_params[] = {
 	  .dflt = "addon",
 	  .doc = "addon, subdomain, redirect, alias (also called parked)." },
 	SITE_PARAMS,
+	{ .name = "php_version", .doc = "That of the account holds; any other is not set." },
 	{ .name = "target",
 	  .type = PARAM_REF,
 	  .flags = PARAM_BY_KEY,
@@ -172,6 +173,9 @@ static int begin(struct call *c, struct changeset *cs, struct change *d, const c
 
 static int add(struct call *c, struct changeset *cs, struct change *d, struct err *err)
 {
+	/* clients of the original send one, which it ignored as well; ours are not left in the dark */
+	if (call_has(c, "php_version"))
+		c->message = "Domain added; it runs the PHP version of its account";
 	return begin(c, cs, d, call_text(c, "type", "addon"),
 		     lower(c->ctx, call_text(c, "domain", "")), err);
 }

@@ -7,6 +7,7 @@
 static const struct param account_params[] = { PARAM_ACCOUNT_ID(PARAM_REQUIRED) };
 static const struct param id_params[] = { PARAM_ID_ALIAS("email_id", "The mailbox.") };
 static const struct param forwarder_id_params[] = { PARAM_ID("The forwarder.") };
+static const struct param autoresponder_id_params[] = { PARAM_ID("The autoresponder.") };
 
 static const struct param create_params[] = {
 	PARAM_ACCOUNT_ID(PARAM_REQUIRED),
@@ -47,6 +48,45 @@ static const struct param forwarder_params[] = {
 	  .doc = "Where it is sent." },
 };
 
+static const struct param autoresponder_params[] = {
+	PARAM_ACCOUNT_ID(PARAM_REQUIRED),
+	{ .name = "email",
+	  .aliases = { "address" },
+	  .flags = PARAM_REQUIRED,
+	  .field = "address",
+	  .doc = "The mailbox that it answers for." },
+	{ .name = "subject", .flags = PARAM_REQUIRED, .field = "subject", .doc = "Subject." },
+	{ .name = "body",
+	  .aliases = { "message" },
+	  .flags = PARAM_REQUIRED,
+	  .field = "body",
+	  .doc = "Text of the answer." },
+	{ .name = "starts", .type = PARAM_DATE, .field = "starts", .doc = "First day." },
+	{ .name = "ends", .type = PARAM_DATE, .field = "ends", .doc = "Last day." },
+	{ .name = "enabled",
+	  .aliases = { "is_active" },
+	  .type = PARAM_BOOL,
+	  .field = "enabled",
+	  .doc = "Whether it answers." },
+};
+
+/* What answers for the mailbox goes with it. */
+static int take_down(struct call *c, struct changeset *cs, struct change *change, struct err *err)
+{
+	const struct mailbox *m = c->row;
+	struct autoresponder *a = NULL;
+	int r = store_get(c->ctx, c->store, &kind_autoresponder, m->address, &a, err);
+
+	(void)change;
+	if (r == -ERR_NOTFOUND) {
+		err_clear(err);
+		return 0;
+	}
+	if (r >= 0)
+		(void)crud_change(cs, CHANGE_DELETE, a);
+	return r;
+}
+
 static int suspend(struct call *c, struct changeset *cs, struct change *m, struct err *err)
 {
 	(void)cs;
@@ -81,8 +121,15 @@ static const struct endpoint rows[] = {
 	  PARAMS(update_params),
 	  .audit = "email.update",
 	  .doc = "Changes a mailbox's size." },
-	ROW_DELETE(&kind_mailbox, ROLE_SESSION, id_params, "email.delete",
-		   "Deletes a mailbox; its mail lies in the trash for trash_days."),
+	{ .action = "delete",
+	  .methods = METHOD_POST | METHOD_DELETE,
+	  .roles = ROLE_SESSION,
+	  .op = EP_DELETE,
+	  .kind = &kind_mailbox,
+	  PARAMS(id_params),
+	  .audit = "email.delete",
+	  .edit = take_down,
+	  .doc = "Deletes a mailbox and its autoresponder; its mail lies in the trash for trash_days." },
 	{ .action = "suspend",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_SESSION,
@@ -140,6 +187,35 @@ static const struct endpoint rows[] = {
 	  PARAMS(forwarder_id_params),
 	  .audit = "email.delete-forwarder",
 	  .doc = "Deletes a forwarder." },
+	{ .action = "autoresponders",
+	  .methods = METHOD_GET,
+	  .roles = ROLE_SESSION,
+	  .flags = EP_ADDED,
+	  .op = EP_LIST,
+	  .kind = &kind_autoresponder,
+	  .shape = &shape_autoresponder,
+	  PARAMS(account_params),
+	  .doc = "Autoresponders of an account." },
+	{ .action = "add-autoresponder",
+	  .methods = METHOD_POST,
+	  .roles = ROLE_SESSION,
+	  .flags = EP_ADDED,
+	  .op = EP_CREATE,
+	  .kind = &kind_autoresponder,
+	  .shape = &shape_autoresponder,
+	  PARAMS(autoresponder_params),
+	  .audit = "email.add-autoresponder",
+	  .doc = "Answers the mail of a mailbox." },
+	{ .action = "delete-autoresponder",
+	  .methods = METHOD_POST | METHOD_DELETE,
+	  .roles = ROLE_SESSION,
+	  .flags = EP_ADDED,
+	  .op = EP_DELETE,
+	  .kind = &kind_autoresponder,
+	  PARAMS(autoresponder_id_params),
+	  .audit = "email.delete-autoresponder",
+	  .doc = "Deletes an autoresponder." },
 };
 
-const struct resource resource_email = RESOURCE("email", rows, "Mailboxes and forwarders.");
+const struct resource resource_email =
+	RESOURCE("email", rows, "Mailboxes, forwarders, autoresponders.");

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "api/catalog.h"
 #include "api/crud.h"
 #include "api/params.h"
 #include "api/resources.h"
@@ -133,6 +134,28 @@ static const struct param run_params[] = {
 	{ .name = "cpus", .field = "cpus", .doc = "Share of processors." },
 };
 
+static const struct param launch_params[] = {
+	ACCOUNT,
+	{ .name = "app_id",
+	  .aliases = { "app_key" },
+	  .flags = PARAM_REQUIRED,
+	  .choices = catalog_keys,
+	  .doc = "Of the catalog." },
+	{ .name = "domain",
+	  .type = PARAM_REF,
+	  .flags = PARAM_BY_KEY,
+	  .kind = &kind_domain,
+	  .doc = "A domain of the account." },
+	{ .name = "params", .type = PARAM_OBJECT, .doc = "What the app asks for." },
+};
+
+static int catalog(struct call *c, struct err *err)
+{
+	(void)err;
+	catalog_put(&c->w);
+	return 0;
+}
+
 static int containers(struct call *c, struct err *err)
 {
 	struct listing l = { .shape = &shape_container,
@@ -218,6 +241,21 @@ static const struct endpoint docker_rows[] = {
 	  PARAMS(run_params),
 	  .audit = "docker.run",
 	  .doc = "Asks for a container." },
+	{ .action = "catalog",
+	  .methods = METHOD_GET,
+	  .roles = ROLE_SESSION,
+	  .op = EP_CUSTOM,
+	  .returns = "catalog",
+	  .run = catalog,
+	  .doc = "Apps that can be launched, and what each asks for." },
+	{ .action = "launch-app",
+	  .aliases = { "launch" },
+	  .methods = METHOD_POST,
+	  .roles = ROLE_SESSION,
+	  .flags = EP_MACHINE,
+	  .op = EP_CUSTOM,
+	  PARAMS(launch_params),
+	  .doc = "Starts an app of the catalog." },
 };
 
 const struct resource resource_docker = RESOURCE("docker", docker_rows, "Containers.");

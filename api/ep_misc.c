@@ -75,6 +75,14 @@ static const struct endpoint ssl_rows[] = {
 	  .audit = "ssl.install-custom",
 	  .edit = set_custom,
 	  .doc = "Takes a certificate and its key." },
+	{ .action = "renew",
+	  .methods = METHOD_POST,
+	  .roles = ROLE_SESSION,
+	  .flags = EP_MACHINE | EP_ADDED,
+	  .op = EP_CUSTOM,
+	  .kind = &kind_certificate,
+	  PARAMS(cert_params),
+	  .doc = "Gets a certificate anew." },
 	ROW_DELETE(&kind_certificate, ROLE_SESSION, cert_params, "ssl.delete",
 		   "Removes a certificate."),
 };
@@ -165,6 +173,15 @@ static const struct param save_branding_params[] = {
 	{ .name = "custom_css", .field = "custom_css", .doc = "Style sheet." },
 };
 
+static const struct param logo_params[] = {
+	RESELLER_PARAM,
+	{ .name = "logo", .type = PARAM_FILE, .flags = PARAM_REQUIRED, .doc = "The image." },
+};
+
+enum {
+	LOGO_BODY_MAX = (512 + 16) * 1024 /* the image and what is around it */
+};
+
 /* Whose branding it is about. */
 static int reseller_of(struct call *c, struct user **ret, struct err *err)
 {
@@ -239,13 +256,33 @@ static int save_branding(struct call *c, struct err *err)
 	return r;
 }
 
+static int delete_logo(struct call *c, struct err *err)
+{
+	const struct value unset = { .type = VALUE_NULL };
+	struct changeset cs = { .ctx = c->ctx };
+	struct change *change;
+	struct user *u = NULL;
+	int r = reseller_of(c, &u, err);
+
+	if (r < 0)
+		return r;
+	change = changeset_add(&cs, CHANGE_PUT, &kind_branding);
+	r = crud_set(c, change, "reseller", u->username, err);
+	if (r >= 0)
+		r = change_set(c->ctx, change, kind_field(&kind_branding, "logo_url"), &unset, err);
+	if (r >= 0)
+		r = crud_apply(c, &cs, err);
+	c->resource = mem_fmt(c->ctx, "branding/%s", u->username);
+	return r;
+}
+
 static const struct endpoint branding_rows[] = {
 	{ .action = "get",
 	  .methods = METHOD_GET,
 	  .roles = ROLE_STAFF,
 	  .op = EP_CUSTOM,
 	  .kind = &kind_branding,
-	  .returns = "user_id",
+	  .shape = &shape_branding,
 	  PARAMS(branding_params),
 	  .run = get_branding,
 	  .doc = "A reseller's branding." },
@@ -259,6 +296,24 @@ static const struct endpoint branding_rows[] = {
 	  .audit = "branding.save",
 	  .run = save_branding,
 	  .doc = "Sets what is given of it." },
+	{ .action = "upload-logo",
+	  .methods = METHOD_POST,
+	  .roles = ROLE_STAFF,
+	  .flags = EP_MACHINE | EP_MULTIPART,
+	  .op = EP_CUSTOM,
+	  .body_max = LOGO_BODY_MAX,
+	  PARAMS(logo_params),
+	  .doc = "Takes a logo: PNG, JPG, SVG or WEBP of at most 512 KB." },
+	{ .action = "delete-logo",
+	  .methods = METHOD_POST | METHOD_DELETE,
+	  .roles = ROLE_STAFF,
+	  .op = EP_CUSTOM,
+	  .place = ON_WRITER,
+	  .kind = &kind_branding,
+	  PARAMS(branding_params),
+	  .audit = "branding.delete-logo",
+	  .run = delete_logo,
+	  .doc = "The default logo is shown again." },
 };
 
 const struct resource resource_branding = RESOURCE("branding", branding_rows, "Branding.");
@@ -267,6 +322,19 @@ const struct resource resource_branding = RESOURCE("branding", branding_rows, "B
 
 static const char *const roles[] = { "admin", "reseller", "user", NULL };
 static const char *const user_states[] = { "active", "suspended", NULL };
+
+#define USER_LIMITS                                                                 \
+	{ .name = "package_id",                                                     \
+	  .aliases = { "package" },                                                 \
+	  .type = PARAM_REF,                                                        \
+	  .flags = PARAM_BY_KEY,                                                    \
+	  .kind = &kind_package,                                                    \
+	  .field = "package",                                                       \
+	  .doc = "Package that was sold to the user." },                            \
+	{                                                                           \
+		.name = "max_accounts", .type = PARAM_INT, .field = "max_accounts", \
+		.doc = "Of a reseller's customers; 0: unlimited."                   \
+	}
 
 static const struct param user_list_params[] = {
 	PARAM_PAGES,
@@ -285,6 +353,7 @@ static const struct param user_create_params[] = {
 	  .doc = "What the user may do." },
 	{ .name = "contact_name", .field = "contact_name", .doc = "Name of the person." },
 	{ .name = "contact_phone", .field = "contact_phone", .doc = "Telephone." },
+	USER_LIMITS,
 };
 static const struct param user_update_params[] = {
 	PARAM_ID_ALIAS("user_id", "The user."),
@@ -297,6 +366,7 @@ static const struct param user_update_params[] = {
 	{ .name = "contact_phone", .field = "contact_phone", .doc = "Telephone." },
 	{ .name = "theme", .field = "theme", .doc = "Panel theme." },
 	{ .name = "language", .field = "language", .doc = "Panel language." },
+	USER_LIMITS,
 };
 static const struct param user_password_params[] = {
 	PARAM_ID_ALIAS("user_id", "The user."),

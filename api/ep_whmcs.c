@@ -252,13 +252,6 @@ static int info(struct call *c, struct err *err)
 	return r < 0 ? r : crud_row(c, &shape_billing, a->base.id, err);
 }
 
-static int list(struct call *c, struct err *err)
-{
-	struct listing l = { .shape = &shape_billing };
-
-	return shape_list(c, &l, &c->w, NULL, err);
-}
-
 /* That the key is right, which dispatch has found by now. */
 static int test(struct call *c, struct err *err)
 {
@@ -307,11 +300,9 @@ static const struct endpoint rows[] = {
 	  .methods = METHOD_GET,
 	  .roles = ROLE_BILLING,
 	  .flags = EP_ADDED,
-	  .op = EP_CUSTOM,
+	  .op = EP_LIST,
 	  .kind = &kind_account,
-	  .returns = "[username domain status package created email uid disk_used disk_limit "
-		     "bw_used bw_limit]",
-	  .run = list,
+	  .shape = &shape_billing,
 	  .doc = "All accounts with use and limits in MiB, for a billing system's daily look." },
 	{ .action = "test",
 	  .methods = METHOD_GET,

@@ -10,6 +10,9 @@
 
 #define ACCOUNT_DOMAIN \
 	"(SELECT d.name FROM domain d WHERE d.account=t.username AND d.type='primary' LIMIT 1)"
+#define ACCOUNT_PHP(a)                                                                    \
+	"coalesce(" a ".php_version,(SELECT p.php_version FROM package p WHERE p.name=" a \
+	".package)," SETTING("default_php", "8.2") ")"
 #define ACCOUNT_HOME "coalesce(t.home,'/home/'||t.username)"
 
 static const struct column account_columns[] = {
@@ -21,13 +24,11 @@ static const struct column account_columns[] = {
 	{ "package_id", COLUMN_INT, "(SELECT p.id FROM package p WHERE p.name=t.package)", NULL },
 	{ "disk_used_mb", COLUMN_INT, "0", NULL },
 	{ "bw_used_mb", COLUMN_INT, "0", NULL },
-	{ "php_version", COLUMN_TEXT,
-	  "coalesce(t.php_version,(SELECT p.php_version FROM package p WHERE p.name=t.package)," SETTING(
-		  "default_php", "8.2") ")",
-	  NULL },
+	{ "php_version", COLUMN_TEXT, ACCOUNT_PHP("t"), NULL },
 	{ "web_server", COLUMN_TEXT, SETTING("web_server", "nginx"), NULL },
 	{ "status", COLUMN_TEXT, "t.status", NULL },
 	{ "suspend_reason", COLUMN_TEXT, "t.suspend_reason", NULL },
+	{ "suspended_at", COLUMN_TIME, "t.suspended_at", NULL },
 	{ "created_at", COLUMN_TIME, "t.created", NULL },
 	{ "email", COLUMN_TEXT,
 	  "coalesce(t.email,(SELECT u.email FROM user u WHERE u.username=t.user))", NULL },
@@ -96,8 +97,12 @@ static const struct column domain_columns[] = {
 	  "(SELECT coalesce(a.home,'/home/'||a.username) FROM account a WHERE a.username=t.account)"
 	  "||'/public_html'||CASE t.type WHEN 'primary' THEN '' ELSE '/'||t.name END) END",
 	  NULL },
+	{ "php_version", COLUMN_TEXT,
+	  "(SELECT " ACCOUNT_PHP("a") " FROM account a WHERE a.username=t.account)",
+	  "That of its account." },
 	{ "ssl_enabled", COLUMN_BOOL, "EXISTS(SELECT 1 FROM certificate c WHERE c.domain=t.name)",
 	  NULL },
+	{ "ssl_expires", COLUMN_TEXT, "NULL", NULL },
 	{ "redirect_to", COLUMN_TEXT, "t.redirect_to", NULL },
 	{ "redirect_code", COLUMN_INT,
 	  "CASE t.type WHEN 'redirect' THEN CAST(t.redirect_code AS INTEGER) END", NULL },
@@ -122,6 +127,7 @@ static const struct column zone_columns[] = {
 	{ "id", COLUMN_INT, "t.id", NULL },
 	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
 	{ "domain", COLUMN_TEXT, "t.name", NULL },
+	{ "serial", COLUMN_INT, "NULL", "Null: it is set when the zone is served." },
 	{ "primary_ns", COLUMN_TEXT,
 	  "coalesce(t.primary_ns," SETTING("ns1_hostname", "ns1.localhost.localdomain") ")", NULL },
 	{ "secondary_ns", COLUMN_TEXT,
@@ -202,6 +208,27 @@ const struct shape shape_forwarder = {
 	.kind = &kind_forwarder,
 	COLUMNS(forwarder_columns),
 	.order = "t.source,t.destination",
+};
+
+static const struct column autoresponder_columns[] = {
+	{ "id", COLUMN_INT, "t.id", NULL },
+	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
+	{ "email", COLUMN_TEXT, "t.address", NULL },
+	{ "subject", COLUMN_TEXT, "t.subject", NULL },
+	{ "body", COLUMN_TEXT, "t.body", NULL },
+	{ "starts", COLUMN_TEXT, "t.starts", NULL },
+	{ "ends", COLUMN_TEXT, "t.ends", NULL },
+	{ "is_active", COLUMN_BOOL, "t.enabled", NULL },
+	{ "enabled", COLUMN_BOOL, "t.enabled", NULL },
+	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
+};
+
+const struct shape shape_autoresponder = {
+	.name = "Autoresponder",
+	.kind = &kind_autoresponder,
+	COLUMNS(autoresponder_columns),
+	.order = "t.address",
 };
 
 /* Databases, FTP, cron */
@@ -373,6 +400,9 @@ static const struct column user_columns[] = {
 	{ "status", COLUMN_TEXT, "t.status", NULL },
 	{ "reseller_id", COLUMN_INT, "(SELECT u.id FROM user u WHERE u.username=t.reseller)",
 	  NULL },
+	{ "package_id", COLUMN_INT, "(SELECT p.id FROM package p WHERE p.name=t.package)", NULL },
+	{ "max_accounts", COLUMN_INT, "t.max_accounts",
+	  "Of a reseller's customers; 0: unlimited." },
 	{ "theme", COLUMN_TEXT, "t.theme", NULL },
 	{ "language", COLUMN_TEXT, "t.language", NULL },
 	{ "contact_name", COLUMN_TEXT, "t.contact_name", NULL },
@@ -467,6 +497,7 @@ static const struct column container_columns[] = {
 	{ "container_id", COLUMN_INT, "t.id", NULL },
 	{ "name", COLUMN_TEXT, "'novacpx-'||t.account||'-'||t.name", NULL },
 	{ "image", COLUMN_TEXT, "t.image", NULL },
+	{ "app_key", COLUMN_TEXT, "NULL", NULL },
 	{ "status", COLUMN_TEXT, "CASE WHEN t.enabled THEN 'pending' ELSE 'stopped' END", NULL },
 	{ "memory_mb", COLUMN_INT, "t.memory_mb", NULL },
 	{ "cpus", COLUMN_TEXT, "t.cpus", NULL },

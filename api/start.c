@@ -176,7 +176,7 @@ static int add(struct call *c, struct changeset *cs, const struct kind *k, const
 			r = crud_set(c, change, pairs[i].field, pairs[i].value, err);
 		if (r == -ERR_INVALID) {
 			c->status = 422;
-			call_problem(c, pairs[i].field, err->msg);
+			call_problem(c, err->path[0] ? err->path + 1 : pairs[i].field, err->msg);
 			r = 0; /* the others are looked at as well */
 		}
 	}

@@ -177,7 +177,7 @@ static int check_foreign_parent(const struct subject *s, const char *name, bool 
 				continue;
 			if (strcmp(owner, s->account) != 0) {
 				rule_complain(
-					s, ERR_DENIED, NULL,
+					s, ERR_DENIED, "name",
 					"the name lies below \"%s\", which belongs to another account",
 					dot + 1);
 				return 0;

@@ -193,12 +193,12 @@ static int move(int from, int to, const char *name, const char *where, struct er
 /* A database goes last, after its log: without it nobody takes the log for one of another. */
 static int move_old(struct state *s, struct err *err)
 {
-	static const char *const engine_files[] = {
-		"engine.db-wal", "engine.db-shm", "engine.db",
-		"history.git",   "node.key",      "engine.lock"
-	};
+	static const char *const engine_files[] = { "engine.db-wal", "engine.db-shm", "engine.db",
+						    "history.git", "node.key" };
 	int r = 0;
 
+	if (unlinkat(s->top, "engine.lock", 0) < 0 && errno != ENOENT) /* empty */
+		return err_sys(err, "remove the old engine.lock");
 	for (size_t i = 0; i < ARRAY_LEN(engine_files) && r >= 0; i++)
 		r = move(s->top, s->engine, engine_files[i], ENGINE_DIR, err);
 	for (size_t i = 0; i < ARRAY_LEN(model_files) && r >= 0; i++) {

@@ -204,15 +204,14 @@ TEST(what_root_makes_beside_the_database_is_the_users)
 
 TEST(the_old_layout_is_moved_once_with_all_that_is_in_it)
 {
-	static const char *const moved[] = { "engine.db", "node.key", "engine.lock",
-					     "history.git" };
+	static const char *const moved[] = { "engine.db", "node.key", "history.git" };
 	struct fix f;
 	int64_t n = 0;
 
 	setup(&f, "old");
 	assert_ok(put_account(&f, "anna"), &f.err);
 	put_file(at(&f, ENGINE_DIR "/node.key"), "key", 0600);
-	put_file(at(&f, ENGINE_DIR "/engine.lock"), "", 0600);
+	put_file(at(&f, ENGINE_STATE_DIR "/engine.lock"), "", 0600);
 	assert_int_equal(mkdir(at(&f, ENGINE_DIR "/history.git"), 0700), 0);
 	close_engine(&f);
 	/* back to how it was */
