@@ -45,7 +45,7 @@ struct api {
 
 int api_start(const void *ctx, const struct api_opts *opts, struct api **ret,
 	      struct err *err) must_check;
-void api_stop(struct api **api);
+void api_stop(struct api **ret);
 
 /* This thread's connections, opened when they are first asked for. */
 int api_seat(struct api *api, struct seat **ret, struct err *err) must_check;

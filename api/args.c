@@ -241,7 +241,7 @@ static bool take(struct call *c, const struct source *src, const struct param *p
 		a->res = (void *)v;
 		return a->is_given;
 	}
-	if (v && json_is_null(v)) {
+	if (json_is_null(v)) {
 		a->is_given = p->field && !(p->flags & PARAM_REQUIRED);
 		a->value.type = VALUE_NULL;
 		return true;

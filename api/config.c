@@ -153,7 +153,7 @@ void config_parse(const void *ctx, int argc, char **argv, struct config *ret)
 
 static int port_of(int fd, uint16_t *ret, struct err *err)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { 0 };
 	socklen_t len = sizeof(at);
 
 	if (getsockname(fd, (struct sockaddr *)&at, &len) < 0)

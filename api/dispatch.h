@@ -9,13 +9,13 @@
 #include "api/api.h"
 
 /* http_calls; the argument is the api. */
-void dispatch_admit(struct request *r, struct admission *ret, void *api);
-void dispatch_request(struct request *r, void *api);
-const char *dispatch_refusal(const void *ctx, unsigned status, const char *reason, void *api);
+void dispatch_admit(struct request *r, struct admission *ret, void *arg);
+void dispatch_request(struct request *request, void *arg);
+const char *dispatch_refusal(const void *ctx, unsigned status, const char *reason, void *arg);
 
 /* work_fn of the queues of hashers and waiters. */
-void dispatch_hash(void **items, size_t n, void *api);
-void dispatch_wait(void **items, size_t n, void *api);
+void dispatch_hash(void **items, size_t n, void *arg);
+void dispatch_wait(void **items, size_t n, void *arg);
 
 /* From the writer: goes on to what comes after, or to the answer. R is what the call came to. */
 void dispatch_written(struct call *c, int r);

@@ -39,7 +39,7 @@ static int64_t now_ms(void)
 
 static int dial(const char *path, int *ret, struct err *err)
 {
-	cleanup_(fd_close) int fd = -1;
+	int fd, r;
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
 	if (strlen(path) >= sizeof(at.sun_path))
@@ -50,13 +50,15 @@ static int dial(const char *path, int *ret, struct err *err)
 	if (fd < 0)
 		return err_sys(err, "make a socket");
 	/* while the engine is busy with a pass the kernel takes the line for it */
-	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
-		return errno == ENOENT || errno == ECONNREFUSED
-			       ? err_set(err, ERR_ABSENT, "The engine (novacpxd) is not running")
-			       : err_sys(err, "reach the engine");
-	*ret = fd;
-	fd = -1;
-	return 0;
+	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0) {
+		*ret = fd;
+		return 0;
+	}
+	r = errno == ENOENT || errno == ECONNREFUSED
+		    ? err_set(err, ERR_ABSENT, "The engine (novacpxd) is not running")
+		    : err_sys(err, "reach the engine");
+	fd_close(&fd);
+	return r;
 }
 
 static int send_line(int fd, const char *line, size_t len, struct err *err)

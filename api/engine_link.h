@@ -24,7 +24,7 @@ int engine_link_new(const void *ctx, const char *path, struct engine_link **ret,
 		    struct err *err) must_check;
 /* Calls under way come back soon, with ERR_ABSENT; from any thread. */
 void engine_link_end(struct engine_link *e);
-void engine_link_free(struct engine_link **e);
+void engine_link_free(struct engine_link **link);
 void engine_wake(struct engine_link *e);
 /*
  * Sends REQUEST, waits for its answer. An answer that says "ok": false is an error too: its words,

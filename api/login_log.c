@@ -24,7 +24,7 @@ static void put_name(struct buf *line, const char *name)
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				    "0123456789.@_+-";
 
-	for (size_t i = 0; name[i] && i < NAME_MAX_SHOWN; i++) {
+	for (size_t i = 0; i < NAME_MAX_SHOWN && name[i]; i++) {
 		if (strchr(plain, name[i]))
 			buf_putc(line, name[i]);
 		else

@@ -88,8 +88,8 @@ static int missing(const struct kind *k, struct err *err)
 {
 	char name[32] = "";
 
-	for (size_t i = 0; k->name[i] && i < sizeof(name) - 1; i++)
-		name[i] = k->name[i] == '_' ? ' ' : k->name[i];
+	for (size_t i = 0; i < sizeof(name) - 1 && k->name[i]; i++)
+		name[i] = (char)(k->name[i] == '_' ? ' ' : k->name[i]);
 	if (name[0] >= 'a' && name[0] <= 'z')
 		name[0] = (char)(name[0] - 'a' + 'A');
 	return err_set(err, ERR_NOTFOUND, "%s not found", name);

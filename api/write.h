@@ -9,7 +9,7 @@
 #include "api/call.h"
 
 /* work_fn of the writer's queue; the items are calls, the argument is the api. */
-void write_calls(void **items, size_t n, void *api);
+void write_calls(void **items, size_t n, void *arg);
 /* A change set as the engine takes it for a dry run; secrets are left out. */
 json_t *write_plan_of(const struct changeset *cs);
 

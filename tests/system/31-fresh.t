@@ -51,7 +51,7 @@ ok "make run goes through" make_run run
 	diag "$(tail -n 30 "$scratch/make")"
 	bail "without it there is nothing to ask"
 }
-is "all seven daemons run" "$(grep -cE '^  [a-z0-9.-]+ +runs, process [0-9]+$' "$scratch/make")" 7
+is "the seven daemons and the API run" "$(grep -cE '^  [a-z0-9.-]+ +runs, process [0-9]+$' "$scratch/make")" 8
 is "nothing of it starts when the host boots" "$(enabled)" ""
 is "and nothing of it runs on the host itself" "$(outside)" ""
 like "a site answers" "$(paste '//anna.example:8080')" "HTTP/1.1 200"
@@ -63,5 +63,5 @@ ok "and can be read" eventually 20 paste 'info%40anna.example'
 ok "make run goes through again, without what apt fetches from" make_run run env http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9
 like "and finds nothing to do" "$(cat "$scratch/make")" "Nothing to do: the machine is as revision"
 ok "make stop" make_run stop
-is "nothing is left running" "$(run ps -eo comm= 2>/dev/null | grep -E '^(nginx|php-fpm|named|master|dovecot|cron|novacpxd)')" ""
+is "nothing is left running" "$(run ps -eo comm= 2>/dev/null | grep -E '^(nginx|php-fpm|named|master|dovecot|cron|novacpxd|novacpx-api)')" ""
 done_testing

@@ -1,13 +1,14 @@
-# For system tests (bash, sourced after lib.sh): novacpx-api over a folder as its machine, without an engine.
+# For system tests (bash, sourced after lib.sh): novacpx-api over a folder as its machine, without an engine unless one is asked for.
 #
 #   api_up                   $http and $https are its ports, $root the folder; ended when the test ends
 #   settle setting/x value=y
+#   engine_up                novacpxd for it as well
 #   api GET accounts/list    as the administrator
 # shellcheck shell=bash
 
 export NO_PROXY='*' no_proxy='*'
 root=$scratch/root
-api_pid=''
+api_pid='' engine_pid=''
 
 # Nothing of this machine is installed in the folder, which `novacpx` says at length and by its status.
 settle() {
@@ -28,7 +29,18 @@ api_down() {
 	[[ ! $api_pid ]] || { kill "$api_pid" && wait "$api_pid"; }
 	api_pid=''
 }
-trap 'api_down; finish' EXIT
+
+engine_up() {
+	"$checkout/build/$variant/novacpxd" --root "$root" >"$scratch/engine.log" 2>&1 &
+	engine_pid=$!
+	eventually 20 test -S "$root/run/novacpx/engine.sock" || bail "novacpxd: $(cat "$scratch/engine.log")"
+}
+
+engine_down() {
+	[[ ! $engine_pid ]] || { kill "$engine_pid" && wait "$engine_pid"; }
+	engine_pid=''
+}
+trap 'api_down; engine_down; finish' EXIT
 
 api_make() { # the folder with an administrator
 	local file
