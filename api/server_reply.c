@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,7 +128,7 @@ enum MHD_Result reply_take(struct conn *c)
 	core_unlock(core);
 	if (is_last)
 		(void)MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");
-	res = MHD_queue_response(c->mhd, c->status, answer);
+	res = core->queue(c->mhd, c->status, answer);
 	MHD_destroy_response(answer);
 	return res;
 }
@@ -163,6 +164,57 @@ static struct MHD_Response *failure(struct core *core)
 		mem_abort();
 	(void)add_headers(answer, "application/json", NULL);
 	return answer;
+}
+
+queue_fn *reply_queue_of_library(void)
+{
+	union {
+		void *object;
+		queue_fn *function;
+	} found = { .object = dlsym(RTLD_NEXT, "MHD_queue_response") };
+
+	return found.function;
+}
+
+static const char *why_unread(unsigned status)
+{
+	switch (status) {
+	case MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED: return "HTTP/1.0 and HTTP/1.1 are spoken here.";
+	case MHD_HTTP_URI_TOO_LONG:
+	case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE: return "The request's head is too large.";
+	case MHD_HTTP_CONTENT_TOO_LARGE: return "The body or one of its chunks is too large.";
+	case MHD_HTTP_BAD_REQUEST: return "The request is not HTTP as RFC 9112 has it.";
+	default: return "The request cannot be read.";
+	}
+}
+
+/*
+ * In the library's place: it finds this function before its own, as ELF has it, and we call its
+ * own by core->queue. So only its own answers come here, to what it cannot read at all, and leave
+ * as ours would, instead of as a page of HTML. That they do is tested.
+ */
+enum MHD_Result MHD_queue_response(struct MHD_Connection *mhd, unsigned status,
+				   struct MHD_Response *page)
+{
+	const struct conn *c = conn_of(mhd);
+	struct core *core = c->core;
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "unread");
+	const char *body = refusal_body(core, ctx, status, why_unread(status));
+	struct MHD_Response *answer =
+		MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result res;
+
+	(void)page;
+	if (!answer)
+		mem_abort();
+	(void)add_headers(answer, "application/json", NULL);
+	(void)MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");
+	core_lock(core);
+	core->stats.refused++;
+	core_unlock(core);
+	res = core->queue(mhd, status, answer);
+	MHD_destroy_response(answer);
+	return res;
 }
 
 /* Hands the answer to the request's connection, if there is still one, and ends the request. */
