@@ -188,33 +188,33 @@ static const char *why_unread(unsigned status)
 	}
 }
 
+/* So that closing makes no reset, which might overtake the answer. */
+static void drain(const struct conn *c)
+{
+	char piece[4096];
+
+	for (size_t n = 0; n < LINGER_MAX; n += sizeof(piece))
+		if (recv(c->fd, piece, sizeof(piece), MSG_DONTWAIT) <= 0)
+			return;
+}
+
 /*
  * In the library's place: it finds this function before its own, as ELF has it, and we call its
- * own by core->queue. So only its own answers come here, to what it cannot read at all, and leave
- * as ours would, instead of as a page of HTML. That they do is tested.
+ * own by core->queue. So only its own answers come here, to what it cannot read at all: pages of
+ * HTML, and after a bad Content-Length their head twice. Out goes a refusal as all others are.
+ * The page is queued all the same, for the library reads on in what it would free otherwise, but
+ * the way out is closed: it notices, and ends the connection. That all this is so is tested.
  */
 enum MHD_Result MHD_queue_response(struct MHD_Connection *mhd, unsigned status,
 				   struct MHD_Response *page)
 {
-	const struct conn *c = conn_of(mhd);
-	struct core *core = c->core;
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "unread");
-	const char *body = refusal_body(core, ctx, status, why_unread(status));
-	struct MHD_Response *answer =
-		MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_MUST_COPY);
-	enum MHD_Result res;
+	struct conn *c = conn_of(mhd);
 
-	(void)page;
-	if (!answer)
-		mem_abort();
-	(void)add_headers(answer, "application/json", NULL);
-	(void)MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");
-	core_lock(core);
-	core->stats.refused++;
-	core_unlock(core);
-	res = core->queue(mhd, status, answer);
-	MHD_destroy_response(answer);
-	return res;
+	if (c->phase == PHASE_HEAD || c->phase == PHASE_IDLE || c->phase == PHASE_BODY)
+		(void)refuse(c, status, why_unread(status), NULL);
+	(void)shutdown(c->fd, SHUT_WR);
+	drain(c);
+	return c->core->queue(mhd, status, page);
 }
 
 /* Hands the answer to the request's connection, if there is still one, and ends the request. */
