@@ -56,7 +56,7 @@ MAINS := $(foreach p,$(PROGRAMS),$(MAIN_$(p)))
 
 src_of = $(filter-out $(MAINS),$(sort $(wildcard $(1)/*.c)))
 obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
-ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c tests/hostile/*.c tests/scenarios/*.c))
+ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c tests/hostile/*.c tests/load/*.c tests/scenarios/*.c))
 ALL_H := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.h)) $(wildcard tests/support/*.h tests/hostile/*.h tests/scenarios/*.h))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*.c)))
 

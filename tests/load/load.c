@@ -164,7 +164,7 @@ static int change(struct client *c, const char *value)
 	return status;
 }
 
-static int delete(struct client *c)
+static int delete (struct client *c)
 {
 	char body[64];
 	int status;
@@ -187,16 +187,17 @@ static int write_one(struct client *c)
 	if (!c->record || c->count % 3 == 0)
 		status = add(c, value);
 	else
-		status = c->count % 3 == 1 ? change(c, value) : delete(c);
+		status = c->count % 3 == 1 ? change(c, value) : delete (c);
 	c->count++;
 	return status;
 }
 
 static int read_one(struct client *c, unsigned n)
 {
-	static const char *const paths[] = { "accounts/list", "auth/me", "domains/list?account_id=1",
-					     "dns/list?account_id=1", "system/version",
-					     "email/list?account_id=1" };
+	static const char *const paths[] = {
+		"accounts/list",         "auth/me",        "domains/list?account_id=1",
+		"dns/list?account_id=1", "system/version", "email/list?account_id=1"
+	};
 
 	return ask(c, "GET", paths[n % (sizeof(paths) / sizeof(*paths))], "");
 }
@@ -230,15 +231,17 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < n; i++) {
 		clients[i] = (struct client){ .all = &all, .number = i, .fd = -1 };
 		clients[i].answer = malloc(ANSWER_MAX);
-		if (!clients[i].answer || pthread_create(&clients[i].thread, NULL, run, &clients[i]))
+		if (!clients[i].answer ||
+		    pthread_create(&clients[i].thread, NULL, run, &clients[i]))
 			return 2;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		(void)pthread_join(clients[i].thread, NULL);
 		free(clients[i].answer);
 	}
-	(void)printf("requests=%zu writes=%zu not_200=%zu server_errors=%zu cut=%zu slowest_ms=%lld\n",
-		     all.requests, all.writes, all.not_200, all.server_errors, all.cut,
-		     (long long)all.slowest_ms);
+	(void)printf(
+		"requests=%zu writes=%zu not_200=%zu server_errors=%zu cut=%zu slowest_ms=%lld\n",
+		all.requests, all.writes, all.not_200, all.server_errors, all.cut,
+		(long long)all.slowest_ms);
 	return fclose(all.acks) != 0;
 }
