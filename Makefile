@@ -56,7 +56,7 @@ MAINS := $(foreach p,$(PROGRAMS),$(MAIN_$(p)))
 
 src_of = $(filter-out $(MAINS),$(sort $(wildcard $(1)/*.c)))
 obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
-ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c tests/hostile/*.c tests/load/*.c tests/scenarios/*.c))
+ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c tests/confined/*.c tests/hostile/*.c tests/load/*.c tests/scenarios/*.c))
 ALL_H := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.h)) $(wildcard tests/support/*.h tests/hostile/*.h tests/scenarios/*.h))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*.c)))
 
@@ -97,12 +97,15 @@ $(B)/tests/hostile/hostile: $(HOSTILE) $(B)/tests/support/testing.o $(B)/tests/s
 hostile: ## hostile requests against the API with ASan and UBSan (SEED=1 N=10000 ROUND=)
 	tests/hostile/run
 
+$(B)/tests/confined/confined: $(B)/tests/confined/confined.o $(LIBS_novacpx-api)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) $(API_PKG_LIBS) -o $@
+
 SCENARIO := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/scenarios/*.c)))
 $(B)/tests/scenarios/scenario: $(SCENARIO) $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
 
 .PHONY: everything
-everything: all $(UNIT) $(B)/tests/scenarios/scenario $(B)/tests/hostile/hostile
+everything: all $(UNIT) $(B)/tests/scenarios/scenario $(B)/tests/hostile/hostile $(B)/tests/confined/confined
 
 .PHONY: scenarios
 scenarios: $(B)/tests/scenarios/scenario ## play the scenarios (root; SCENARIO=update writes what is expected)
