@@ -284,6 +284,8 @@ static int authenticate(struct call *c, struct err *err)
 	/* whoever logs in may still carry a cookie that has expired */
 	if (r == -ERR_DENIED && (c->endpoint->roles & ROLE_NOBODY)) {
 		c->who = (struct caller){ .role = ROLE_NOBODY };
+		c->status = 0;
+		err_clear(err);
 		return 0;
 	}
 	return r;

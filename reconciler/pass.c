@@ -537,6 +537,7 @@ enum fate {
 	FATE_KNOWN = 1 << 0,
 	FATE_WAS = 1 << 1, /* it was there before */
 	FATE_GONE = 1 << 2,
+	FATE_CHANGED = 1 << 3, /* first seen as changed: it may have had another name before */
 };
 
 static int note_fate(const struct change_row *row, void *arg, struct err *err)
@@ -549,7 +550,9 @@ static int note_fate(const struct change_row *row, void *arg, struct err *err)
 
 	(void)err;
 	if (is_new)
-		fate = row->op == '+' ? FATE_KNOWN : FATE_KNOWN | FATE_WAS;
+		fate = row->op == '+'   ? FATE_KNOWN
+		       : row->op == '-' ? FATE_KNOWN | FATE_WAS
+					: FATE_KNOWN | FATE_WAS | FATE_CHANGED;
 	fate = row->op == '-' ? fate | FATE_GONE : fate & ~(uintptr_t)FATE_GONE;
 	*slot = (void *)fate;
 	return 0;
@@ -557,22 +560,57 @@ static int note_fate(const struct change_row *row, void *arg, struct err *err)
 
 static bool is_lost(const struct strmap_entry *fate)
 {
-	return (uintptr_t)fate->value == (FATE_KNOWN | FATE_WAS | FATE_GONE);
+	return ((uintptr_t)fate->value & ~(uintptr_t)FATE_CHANGED) ==
+	       (FATE_KNOWN | FATE_WAS | FATE_GONE);
+}
+
+static bool is_of_kind(const struct strmap_entry *fate, const struct kind *k)
+{
+	size_t len = strlen(k->name);
+
+	return strncmp(fate->key, k->name, len) == 0 && fate->key[len] == '/';
 }
 
 /* Resources of kind K that were there and are gone. */
 static int64_t count_gone(const struct strmap *fates, const struct kind *k)
 {
-	size_t len = strlen(k->name);
 	int64_t n = 0;
 
-	for (size_t i = 0; i < fates->n; i++) {
-		const char *name = fates->entries[i].key;
-
-		n += is_lost(&fates->entries[i]) && strncmp(name, k->name, len) == 0 &&
-		     name[len] == '/';
-	}
+	for (size_t i = 0; i < fates->n; i++)
+		n += is_lost(&fates->entries[i]) && is_of_kind(&fates->entries[i], k);
 	return n;
+}
+
+/*
+ * A record whose value was changed goes on under another name, and the log has but the new one: when
+ * it goes, it looks like one that was there. How many of those were made meanwhile themselves:
+ * what was made, was not deleted, and is not there.
+ */
+static int count_renamed(struct store *s, const struct strmap *fates, const struct kind *k,
+			 int64_t *ret, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "renamed");
+	int64_t made = 0;
+	int64_t doubtful = 0;
+
+	for (size_t i = 0; i < fates->n; i++) {
+		const struct strmap_entry *e = &fates->entries[i];
+		void *res;
+		int r;
+
+		if (!is_of_kind(e, k))
+			continue;
+		doubtful += is_lost(e) && ((uintptr_t)e->value & FATE_CHANGED);
+		if ((uintptr_t)e->value != FATE_KNOWN)
+			continue;
+		r = store_get(ctx, s, k, strchr(e->key, '/') + 1, &res, err);
+		if (r < 0 && r != -ERR_NOTFOUND)
+			return r;
+		made += r < 0;
+		err_clear(err);
+	}
+	*ret = MIN(made, doubtful);
+	return 0;
 }
 
 /* One that loses a name server of its own: "record/ZONE/@/NS/…". */
@@ -588,6 +626,11 @@ static const char *zone_without_server(const struct strmap *fates)
 			return mem_strn(fates->ctx, zone, len);
 	}
 	return NULL;
+}
+
+static bool is_too_much(int64_t gone, int64_t left)
+{
+	return gone + left >= GUARD_KIND_MIN && gone * 100 > (gone + left) * GUARD_PERCENT;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
@@ -610,13 +653,17 @@ int pass_guard(const struct plan *p, struct err *err)
 	KIND_FOREACH(k) {
 		int64_t gone = r < 0 ? 0 : count_gone(&fates, k);
 		int64_t left = 0;
+		int64_t renamed = 0;
 
 		if (gone == 0)
 			continue;
 		r = store_count(p->e->store, k, NULL, NULL, &left, err);
+		if (r >= 0 && is_too_much(gone, left))
+			r = count_renamed(p->e->store, &fates, k, &renamed, err);
 		if (r < 0)
 			return r;
-		if (gone + left >= GUARD_KIND_MIN && gone * 100 > (gone + left) * GUARD_PERCENT)
+		gone -= renamed;
+		if (is_too_much(gone, left))
 			return err_set(err, ERR_GUARD,
 				       "this would delete %" PRId64 " of %" PRId64
 				       " %s (over %d %%)",

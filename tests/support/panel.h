@@ -47,6 +47,14 @@ struct panel_answer {
 	const json_t *data; /* its member */
 };
 
+/* The folder with its databases alone, for another process that serves it; p->ctx, dir, model, db. */
+void panel_seed(struct panel *p);
+void panel_remove(struct panel *p);
+/* Everybody has his session again. */
+void panel_log_in_all(struct panel *p);
+/* Lines of a head that make a request WHO's. */
+const char *panel_proof(struct panel *p, enum panel_who who);
+
 /* P is zero, or has its opts. */
 void panel_start(struct panel *p);
 void panel_stop(struct panel *p);
