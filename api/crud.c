@@ -48,6 +48,8 @@ int crud_list(struct call *c, const struct shape *shape, struct err *err)
 		.parent = parent_key(c, shape->kind),
 		.search = is_paged ? call_text(c, "search", NULL) : NULL,
 		.status = is_paged ? call_text(c, "status", NULL) : NULL,
+		/* "t.retired": the parameter retired */
+		.with_hidden = shape->hidden && call_int(c, shape->hidden + 2, 0),
 		.page = is_paged ? &page : NULL,
 	};
 	int r;
