@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/logo.h"
 #include "api/openapi.h"
 #include "base/log.h"
 
@@ -83,6 +84,10 @@ static int metrics(struct call *c, struct err *err)
 	return 0;
 }
 
+static const struct param logo_params[] = {
+	{ .name = "id", .flags = PARAM_REQUIRED, .doc = "Of the address that uploading told." },
+};
+
 #define META_ROW(action_, run_, doc_)                                                            \
 	{                                                                                        \
 		.action = (action_), .methods = METHOD_GET, .roles = ROLE_PUBLIC | ROLE_BILLING, \
@@ -93,6 +98,14 @@ static const struct endpoint rows[] = {
 	META_ROW("/api/openapi.json", openapi, "This description."),
 	META_ROW("/healthz", healthz, "Whether the API can serve."),
 	META_ROW("/metrics", metrics, "Numbers for Prometheus."),
+	{ .action = LOGO_PATH,
+	  .methods = METHOD_GET,
+	  .roles = ROLE_PUBLIC | ROLE_BILLING,
+	  .flags = EP_BARE | EP_ADDED,
+	  .op = EP_CUSTOM,
+	  PARAMS(logo_params),
+	  .run = logo_show,
+	  .doc = "A reseller's logo: an image." },
 };
 
 const struct endpoint *meta_find(const char *path)

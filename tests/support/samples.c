@@ -184,7 +184,7 @@ const struct sample samples[] = {
 	  "\"support_url\":\"https://b.example/\",\"hide_powered_by\":true,\"custom_css\":\"a{}\"}",
 	  NULL },
 
-	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"FILE\"}", NULL },
+	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"<svg/>\"}", NULL },
 	{ "branding/delete-logo", "{\"reseller_id\":2}", NULL },
 
 	{ "users/list", "{\"page\":1,\"per_page\":25,\"search\":\"host\",\"status\":\"active\"}",
