@@ -133,6 +133,18 @@ static void add(struct header *list, size_t *n, const char *name, const char *va
 		list[(*n)++] = (struct header){ name, value };
 }
 
+/* What an endpoint says itself takes the place of what all answers say. */
+static bool replace(struct header *list, size_t n, const struct header *own)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(list[i].name, own->name) != 0 || strcmp(own->name, "Set-Cookie") == 0)
+			continue;
+		list[i].value = own->value;
+		return true;
+	}
+	return false;
+}
+
 static void standard_headers(const struct call *c, struct header *list, size_t *n)
 {
 	add(list, n, "X-NovaCPX-Version", NOVACPX_VERSION);
@@ -145,7 +157,8 @@ static void standard_headers(const struct call *c, struct header *list, size_t *
 	for (size_t i = 0; i < c->headers.n; i++) {
 		const struct header *h = c->headers.v[i];
 
-		add(list, n, h->name, h->value);
+		if (!replace(list, *n, h))
+			add(list, n, h->name, h->value);
 	}
 	list[*n] = (struct header){ NULL, NULL };
 }
@@ -158,7 +171,7 @@ static void send_answer(struct call *c, unsigned status)
 
 	standard_headers(c, headers, &n);
 	if (c->endpoint && (c->endpoint->flags & EP_BARE) && status < 400) {
-		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, c->data.data,
+		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, buf_str(&c->data),
 			      c->data.len, headers);
 		return;
 	}

@@ -125,7 +125,9 @@ struct revision {
 	int64_t seen_rev;        /* changed resources must not be newer; 0: no such check */
 	const char *idempotency; /* the actor's key for this request, or NULL */
 	const char *request;     /* digest of what the key stands for; NULL: of nothing */
-	bool repeated;           /* set: the key was known, and REV is what it did the first time */
+	const char
+		*about; /* for the audit row, when several are touched: "account/john", or NULL */
+	bool repeated;  /* set: the key was known, and REV is what it did the first time */
 };
 
 /* A resource that a revision touched. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "api/session.h"
@@ -241,6 +242,36 @@ static struct panel_answer answer_of(struct panel *p, char *text)
 	talloc_set_destructor(keep, drop_json);
 	a.json = *keep;
 	a.data = json_object_get(*keep, "data");
+	return a;
+}
+
+struct panel_answer panel_upload(struct panel *p, enum panel_who who, const char *path,
+				 const char *name, const void *data, size_t len)
+{
+	static const char end[] = "\r\n--XX--\r\n";
+	int fd = web_connect(&p->web);
+	const char *part = mem_fmt(p->ctx,
+				   "--XX\r\nContent-Disposition: form-data; name=\"%s\"; "
+				   "filename=\"../../a.html\"\r\nContent-Type: text/html\r\n\r\n",
+				   name);
+	struct panel_answer a;
+
+	web_send(fd, mem_fmt(p->ctx,
+			     "POST /api/%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s"
+			     "Content-Type: multipart/form-data; boundary=XX\r\n"
+			     "Content-Length: %zu\r\n\r\n%s",
+			     path, proof_of(p, who), strlen(part) + len + strlen(end), part));
+	/* a server that has heard enough may close */
+	for (size_t n = 0; n < len;) {
+		ssize_t put = send(fd, (const char *)data + n, len - n, MSG_NOSIGNAL);
+
+		if (put <= 0)
+			break;
+		n += (size_t)put;
+	}
+	(void)send(fd, end, strlen(end), MSG_NOSIGNAL);
+	a = answer_of(p, web_read_one(&p->web, fd));
+	(void)close(fd);
 	return a;
 }
 
