@@ -101,8 +101,9 @@ struct call {
 	json_t *plan;         /* of a dry run: the changes, for the engine */
 
 	struct {
+		const char *resource; /* what is not ready, if it is not `resource` itself */
 		const char *type, *reason, *message;
-	} condition; /* of `resource`, when it was waited for */
+	} condition; /* of the revision, when it was waited for */
 
 	bool is_audit;     /* on the writer for its audit row alone */
 	int result;        /* meanwhile: what the call came to */

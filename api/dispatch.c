@@ -88,7 +88,7 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	if (!c->resource || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
-	jsonw_text(w, "resource", c->resource);
+	jsonw_text(w, "resource", c->condition.resource ? c->condition.resource : c->resource);
 	jsonw_text(w, "type", c->condition.type ? c->condition.type : "Progressing");
 	jsonw_text(w, "reason", c->condition.type ? c->condition.reason : "Pending");
 	jsonw_text(w, "message",
@@ -671,6 +671,22 @@ static const char *text_of(struct call *c, const json_t *object, const char *mem
 	return mem_str(c->ctx, text ? text : "");
 }
 
+/* What is the worst for the caller: what will not be done by itself, else the first that is told. */
+static const json_t *worst_of(const json_t *conditions)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(conditions, i, one)
+	{
+		const char *type = json_string_value(json_object_get(one, "type"));
+
+		if (type && strcmp(type, "Progressing") != 0)
+			return one;
+	}
+	return json_array_get(conditions, 0);
+}
+
 /* The answer keeps what was written, whether or not the engine gets to it in time. */
 static void wait_for_engine(struct call *c)
 {
@@ -680,16 +696,17 @@ static void wait_for_engine(struct call *c)
 		json_pack("{s:s, s:I, s:I, s:s?}", "op", "wait", "revision", (json_int_t)c->rev,
 			  "timeout_ms", (json_int_t)c->wait_ms, "resource", c->resource);
 	int r = engine_call(c->api->engine, request, c->wait_ms + 2000, &answer, &err);
-	const json_t *first = json_array_get(json_object_get(answer, "conditions"), 0);
+	const json_t *worst = worst_of(json_object_get(answer, "conditions"));
 
 	json_decref(request);
 	c->condition.type = r < 0 ? "Progressing" : "Ready";
 	c->condition.reason = r == -ERR_ABSENT ? "NotRunning" : r < 0 ? "Waiting" : "Applied";
 	c->condition.message = mem_str(c->ctx, r < 0 ? err.msg : NULL);
-	if (first) {
-		c->condition.type = text_of(c, first, "type");
-		c->condition.reason = text_of(c, first, "reason");
-		c->condition.message = text_of(c, first, "message");
+	if (worst) {
+		c->condition.resource = text_of(c, worst, "resource");
+		c->condition.type = text_of(c, worst, "type");
+		c->condition.reason = text_of(c, worst, "reason");
+		c->condition.message = text_of(c, worst, "message");
 	}
 	json_decref(answer);
 }
