@@ -94,7 +94,7 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	jsonw_int(w, "revision", c->rev);
 	if (c->confirm_until && !c->is_dry_run)
 		jsonw_time(w, "confirm_until", c->confirm_until);
-	if (!c->resource || c->is_dry_run)
+	if ((!c->resource && !c->condition.type) || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
 	jsonw_text(w, "resource", c->condition.resource ? c->condition.resource : c->resource);
@@ -768,7 +768,7 @@ static void wait_for_engine(struct call *c)
 	struct err err = ERR_INIT;
 	json_t *answer = NULL;
 	json_t *request =
-		json_pack("{s:s, s:I, s:I, s:s?}", "op", "wait", "revision", (json_int_t)c->rev,
+		json_pack("{s:s, s:I, s:I, s:s*}", "op", "wait", "revision", (json_int_t)c->rev,
 			  "timeout_ms", (json_int_t)c->wait_ms, "resource", c->resource);
 	int r = engine_call(c->api->engine, request, c->wait_ms + 2000, &answer, &err);
 	const json_t *worst = worst_of(json_object_get(answer, "conditions"));

@@ -183,7 +183,7 @@ static int waited(struct daemon *d, int64_t revision, const char *resource, json
 {
 	json_t *list = json_array();
 	json_t *a;
-	int r = resource ? outcome_each(d->e, revision, resource, add_condition, list, err) : 0;
+	int r = outcome_each(d->e, revision, resource, add_condition, list, err);
 
 	if (r < 0) {
 		json_decref(list);

@@ -54,7 +54,8 @@ static int belongs(const struct look *l, const struct condition *c, struct err *
 static int tell(const struct condition *c, void *arg, struct err *err)
 {
 	const struct look *l = arg;
-	int r = strcmp(c->resource, l->resource) != 0 && c->rev >= l->rev ? belongs(l, c, err) : 0;
+	bool is_told = l->resource && strcmp(c->resource, l->resource) == 0;
+	int r = !is_told && c->rev >= l->rev ? belongs(l, c, err) : 0;
 
 	return r > 0 ? l->fn(c, l->arg, err) : r;
 }
@@ -74,7 +75,8 @@ int outcome_each(struct engine *e, int64_t rev, const char *resource, condition_
 
 	if (r < 0 || n == 0)
 		return r;
-	r = condition_each(e->db, resource, fn, arg, err);
+	if (resource)
+		r = condition_each(e->db, resource, fn, arg, err);
 	if (r >= 0)
 		r = dirty_of_revisions(&l.dirty, e->store, rev - 1, rev, err);
 	return r < 0 ? r : condition_each(e->db, NULL, tell, &l, err);

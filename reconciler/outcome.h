@@ -21,7 +21,7 @@
 #include "reconciler/engine.h"
 #include "reconciler/enginedb.h"
 
-/* Once revision REV is applied: those of RESOURCE come first, each once. */
+/* Once revision REV is applied: those of RESOURCE (NULL: none) come first, each once. */
 int outcome_each(struct engine *e, int64_t rev, const char *resource, condition_fn *fn, void *arg,
 		 struct err *err) must_check;
 

@@ -66,6 +66,7 @@ diag "what a person is told"
 like "a package that is none" "$(whmcs ChangePackage "$service,\"configoption1\":\"huge\"")" 'huge|[Pp]ackage'
 is "and nothing changed" "$(field package_name)" small
 like "no package" "$(whmcs ChangePackage "$service")" 'no package in its module settings'
+settle package/small max_domains=5 max_addon_domains=5
 settle package/tiny max_domains=1
 for more in second third; do
 	api POST domains/add-addon "{\"account_id\":$(field id),\"domain\":\"$more.example\"}" >/dev/null

@@ -149,6 +149,17 @@ TEST(an_account_is_not_ready_while_a_domain_of_it_is_not_and_has_nothing_to_do_w
 	done(&f);
 }
 
+TEST(a_revision_of_many_resources_is_asked_for_without_naming_one)
+{
+	struct fix f;
+
+	setup(&f, off);
+	found(&f, "account/anna", "a/anna", "php_fpm", f.rev);
+	found(&f, "domain/c.example", "d/c.example", "nginx_site", f.rev);
+	assert_string_equal(outcome(&f, NULL), "account/anna php_fpm\n");
+	done(&f);
+}
+
 TEST(what_was_found_before_the_revision_says_nothing_about_it_but_of_the_resource_itself)
 {
 	struct fix f;
