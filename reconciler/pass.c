@@ -532,31 +532,49 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 /* Guards */
 
 /* What became of a resource between two revisions, whatever happened in between. */
-enum fate {
-	FATE_KNOWN = 1 << 0,
-	FATE_WAS = 1 << 1, /* it was there before */
-	FATE_GONE = 1 << 2,
+struct fate {
+	const char *account, *scope; /* it was of; or NULL */
+	bool was, is_gone;
 };
 
 static int note_fate(const struct change_row *row, void *arg, struct err *err)
 {
 	struct strmap *fates = arg;
-	const char *name = mem_fmt(fates->ctx, "%s/%s", row->kind, row->key);
-	bool is_new = !strmap_find(fates, name);
-	void **slot = strmap_slot(fates, name);
-	uintptr_t fate = (uintptr_t)*slot;
+	void **slot = strmap_slot(fates, mem_fmt(fates->ctx, "%s/%s", row->kind, row->key));
+	struct fate *f = *slot;
 
 	(void)err;
-	if (is_new)
-		fate = row->op == '+' ? FATE_KNOWN : FATE_KNOWN | FATE_WAS;
-	fate = row->op == '-' ? fate | FATE_GONE : fate & ~(uintptr_t)FATE_GONE;
-	*slot = (void *)fate;
+	if (!f) {
+		f = mem_new(fates->ctx, struct fate);
+		f->was = row->op != '+';
+	}
+	*slot = f;
+	f->is_gone = row->op == '-';
+	f->account = mem_str(fates->ctx, row->account);
+	f->scope = mem_str(fates->ctx, row->scope);
 	return 0;
 }
 
-static bool is_lost(const struct strmap_entry *fate)
+static bool is_lost(const struct fate *f)
 {
-	return (uintptr_t)fate->value == (FATE_KNOWN | FATE_WAS | FATE_GONE);
+	return f && f->was && f->is_gone;
+}
+
+static bool has_lost(const struct strmap *fates, const char *kind, const char *key)
+{
+	cleanup_(mem_freep) char *name = key ? mem_fmt(NULL, "%s/%s", kind, key) : NULL;
+
+	return name && is_lost(strmap_find(fates, name));
+}
+
+/* What goes with its zone, domain or account was not chosen for itself: that one counts. */
+static bool goes_with_holder(const struct strmap *fates, const struct kind *k, const struct fate *f)
+{
+	if (k != &kind_account && has_lost(fates, "account", f->account))
+		return true;
+	if (k == &kind_record)
+		return has_lost(fates, "zone", f->scope);
+	return k != &kind_domain && has_lost(fates, "domain", f->scope);
 }
 
 /* Resources of kind K that were there and are gone. */
@@ -567,9 +585,10 @@ static int64_t count_gone(const struct strmap *fates, const struct kind *k)
 
 	for (size_t i = 0; i < fates->n; i++) {
 		const char *name = fates->entries[i].key;
+		const struct fate *f = fates->entries[i].value;
 
-		n += is_lost(&fates->entries[i]) && strncmp(name, k->name, len) == 0 &&
-		     name[len] == '/';
+		n += is_lost(f) && strncmp(name, k->name, len) == 0 && name[len] == '/' &&
+		     !goes_with_holder(fates, k, f);
 	}
 	return n;
 }
@@ -582,7 +601,7 @@ static const char *zone_without_server(const struct strmap *fates)
 		const char *zone = strchr(name, '/') + 1;
 		size_t len = strcspn(zone, "/");
 
-		if (is_lost(&fates->entries[i]) && strncmp(name, "record/", 7) == 0 &&
+		if (is_lost(fates->entries[i].value) && strncmp(name, "record/", 7) == 0 &&
 		    strncmp(zone + len, "/@/NS/", 6) == 0)
 			return mem_strn(fates->ctx, zone, len);
 	}
