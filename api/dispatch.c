@@ -11,6 +11,7 @@
 #include "api/crud.h"
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
+#include "api/expiry.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -18,6 +19,8 @@
 enum {
 	BODY_MAX = 64 * 1024, /* of endpoints that say nothing else */
 	WAIT_MAX_S = 60,
+	CONFIRM_MIN_S = 10,
+	CONFIRM_MAX_S = 86400,
 	PLAN_TIMEOUT_MS = 60000,
 	HEADERS_MAX = HTTP_HEADERS_MAX,
 };
@@ -75,6 +78,10 @@ static void put_errors(struct jsonw *w, const struct call *c)
 		jsonw_open(w, NULL, '{');
 		jsonw_text(w, "path", c->errors[i].path);
 		jsonw_text(w, "message", c->errors[i].message);
+		if (c->errors[i].line) {
+			jsonw_int(w, "line", c->errors[i].line);
+			jsonw_int(w, "column", c->errors[i].column);
+		}
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');
@@ -85,10 +92,12 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	if (!c->rev)
 		return;
 	jsonw_int(w, "revision", c->rev);
-	if (!c->resource || c->is_dry_run)
+	if (c->confirm_until && !c->is_dry_run)
+		jsonw_time(w, "confirm_until", c->confirm_until);
+	if ((!c->resource && !c->condition.type) || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
-	jsonw_text(w, "resource", c->resource);
+	jsonw_text(w, "resource", c->condition.resource ? c->condition.resource : c->resource);
 	jsonw_text(w, "type", c->condition.type ? c->condition.type : "Progressing");
 	jsonw_text(w, "reason", c->condition.type ? c->condition.reason : "Pending");
 	jsonw_text(w, "message",
@@ -378,6 +387,26 @@ static int read_if_match(struct call *c, struct err *err)
 			   err);
 }
 
+/* A write that is reverted unless somebody says in time that it is right. */
+static int read_confirm(struct call *c, struct err *err)
+{
+	const char *text = request_query(c->request, "confirm");
+	int r = text ? read_number(c, "confirm", text, CONFIRM_MAX_S, &c->confirm_s, err) : 0;
+
+	if (r < 0 || !text)
+		return r;
+	c->status = 400;
+	if (c->confirm_s < CONFIRM_MIN_S)
+		return err_set(err, ERR_INVALID,
+			       "confirm: found %" PRId64 " seconds, allowed are %d to %d",
+			       c->confirm_s, CONFIRM_MIN_S, CONFIRM_MAX_S);
+	if (c->who.role == ROLE_BILLING)
+		return err_set(err, ERR_INVALID,
+			       "confirm: the billing key cannot confirm, so it cannot ask for it");
+	c->status = 0;
+	return 0;
+}
+
 /* What any write may ask for. */
 static int read_options(struct call *c, struct err *err)
 {
@@ -396,6 +425,8 @@ static int read_options(struct call *c, struct err *err)
 		c->status = 400;
 		return err_set(err, ERR_INVALID, "Idempotency-Key: 1 to 128 characters are needed");
 	}
+	if (r >= 0)
+		r = read_confirm(c, err);
 	return r < 0 ? r : read_if_match(c, err);
 }
 
@@ -659,7 +690,8 @@ void dispatch_hash(void **items, size_t n, void *arg)
 	}
 }
 
-static int show_plan(struct call *c, struct err *err)
+/* What the engine would do, as JSON; freed with the call. */
+static int ask_for_plan(struct call *c, const char **ret, struct err *err)
 {
 	json_t *request = json_pack("{s:s, s:O}", "op", "plan", "changes", c->plan);
 	json_t *answer = NULL;
@@ -672,10 +704,53 @@ static int show_plan(struct call *c, struct err *err)
 	(void)json_object_del(answer, "ok");
 	text = json_dumps(answer, JSON_COMPACT);
 	json_decref(answer);
+	*ret = mem_str(c->ctx, text ? text : "null");
+	free(text);
+	return 0;
+}
+
+/* Beside what the model said already, which stands when the engine does not run. */
+static int add_plan(struct call *c, struct err *err)
+{
+	struct buf out = { .ctx = c->ctx, .max = BUF_MAX };
+	struct jsonw w = JSONW_ON(&out);
+	const char *plan = NULL;
+	const char *reason = NULL;
+	int r = 0;
+
+	if (json_array_size(c->plan))
+		r = ask_for_plan(c, &plan, err);
+	else
+		reason = "Nothing would change";
+	if (r == -ERR_ABSENT || r == -ERR_TIMEOUT || r == -ERR_BUSY) {
+		reason = mem_str(c->ctx, err->msg);
+		err_clear(err);
+		r = 0;
+	}
+	if (r < 0)
+		return r;
+	buf_put(&out, c->data.data, c->data.len - 1); /* an object, opened again */
+	w.needs_comma = true;
+	jsonw_raw(&w, "plan", plan ? plan : "null");
+	jsonw_text(&w, "reason", reason);
+	jsonw_close(&w, '}');
+	c->data = out;
+	return 0;
+}
+
+static int show_plan(struct call *c, struct err *err)
+{
+	const char *plan = NULL;
+	int r;
+
+	if (c->is_plan_beside)
+		return add_plan(c, err);
+	r = ask_for_plan(c, &plan, err);
+	if (r < 0)
+		return r;
 	buf_clear(&c->data);
 	c->w.needs_comma = false;
-	jsonw_raw(&c->w, NULL, text ? text : "null");
-	free(text);
+	jsonw_raw(&c->w, NULL, plan);
 	return 0;
 }
 
@@ -686,25 +761,42 @@ static const char *text_of(struct call *c, const json_t *object, const char *mem
 	return mem_str(c->ctx, text ? text : "");
 }
 
+/* What is the worst for the caller: what will not be done by itself, else the first that is told. */
+static const json_t *worst_of(const json_t *conditions)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(conditions, i, one)
+	{
+		const char *type = json_string_value(json_object_get(one, "type"));
+
+		if (type && strcmp(type, "Progressing") != 0)
+			return one;
+	}
+	return json_array_get(conditions, 0);
+}
+
 /* The answer keeps what was written, whether or not the engine gets to it in time. */
 static void wait_for_engine(struct call *c)
 {
 	struct err err = ERR_INIT;
 	json_t *answer = NULL;
 	json_t *request =
-		json_pack("{s:s, s:I, s:I, s:s?}", "op", "wait", "revision", (json_int_t)c->rev,
+		json_pack("{s:s, s:I, s:I, s:s*}", "op", "wait", "revision", (json_int_t)c->rev,
 			  "timeout_ms", (json_int_t)c->wait_ms, "resource", c->resource);
 	int r = engine_call(c->api->engine, request, c->wait_ms + 2000, &answer, &err);
-	const json_t *first = json_array_get(json_object_get(answer, "conditions"), 0);
+	const json_t *worst = worst_of(json_object_get(answer, "conditions"));
 
 	json_decref(request);
 	c->condition.type = r < 0 ? "Progressing" : "Ready";
 	c->condition.reason = r == -ERR_ABSENT ? "NotRunning" : r < 0 ? "Waiting" : "Applied";
 	c->condition.message = mem_str(c->ctx, r < 0 ? err.msg : NULL);
-	if (first) {
-		c->condition.type = text_of(c, first, "type");
-		c->condition.reason = text_of(c, first, "reason");
-		c->condition.message = text_of(c, first, "message");
+	if (worst) {
+		c->condition.resource = text_of(c, worst, "resource");
+		c->condition.type = text_of(c, worst, "type");
+		c->condition.reason = text_of(c, worst, "reason");
+		c->condition.message = text_of(c, worst, "message");
 	}
 	json_decref(answer);
 }
@@ -731,6 +823,10 @@ void dispatch_written(struct call *c, int r)
 {
 	bool goes_on;
 
+	if (c->expires) {
+		expiry_done(c, r);
+		return;
+	}
 	if (c->is_audit) {
 		dispatch_finish(c, c->result);
 		return;

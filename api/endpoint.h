@@ -56,6 +56,7 @@ struct param {
 	const char *field;       /* of the endpoint's kind; NULL: the handler takes it */
 	const struct kind *kind; /* PARAM_REF */
 	int64_t min, max;        /* PARAM_INT, when max > min */
+	size_t text_max;         /* bytes; 0: ARGS_TEXT_MAX */
 	const char *dflt;        /* as text, for the docs and for what is not given */
 	const char *const *choices;
 	const char *doc;

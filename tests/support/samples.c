@@ -236,6 +236,25 @@ const struct sample samples[] = {
 	  NULL },
 	{ "firewall/delete-rule", "{\"rule_number\":1}", NULL },
 	{ "firewall/fail2ban", "{}", NULL },
+	{ "revisions/list", "{\"page\":1,\"per_page\":25,\"before\":100,\"account_id\":1}",
+	  "actor resource" },
+	{ "revisions/get", "{\"revision\":\"$TRIAL\"}", NULL },
+	{ "revisions/diff", "{\"from\":0,\"to\":1}", NULL },
+	{ "revisions/rollback", "{\"revision\":1,\"message\":\"back\"}", NULL },
+	{ "revisions/revert", "{\"revision\":\"$TRIAL\",\"message\":\"back\"}", NULL },
+	{ "revisions/confirm", "{\"revision\":\"$TRIAL\"}", NULL },
+	{ "plan/show",
+	  "{\"changes\":[{\"op\":\"put\",\"kind\":\"mailbox\",\"key\":\"info@example.com\","
+	  "\"fields\":{\"quota_mb\":99}}]}",
+	  NULL },
+	{ "state/export", "{\"format\":\"yaml\",\"account_id\":1}", NULL },
+	{ "state/plan",
+	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false}",
+	  NULL },
+	{ "state/apply",
+	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false,"
+	  "\"message\":\"try\"}",
+	  NULL },
 	{ "firewall/unban", "{\"jail\":\"sshd\",\"ip\":\"192.0.2.3\"}", NULL },
 };
 
