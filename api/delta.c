@@ -93,8 +93,12 @@ static void put_name(struct buf *out, const char *mark, const struct difference 
 		return;
 	}
 	buf_printf(out, "%s/", d->kind->name);
-	for (const char *at = d->key; *at; at++)
-		buf_putc(out, (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
+	for (const char *at = d->key; *at; at++) {
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			buf_putc(out, '?'); /* no name makes a line */
+		else
+			buf_putc(out, *at);
+	}
 	buf_putc(out, '\n');
 }
 

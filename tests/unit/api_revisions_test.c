@@ -1,9 +1,12 @@
 /* The API over history: revisions, trials, plans, state files. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "api/expiry.h"
@@ -595,6 +598,89 @@ TEST(a_wrong_change_is_refused_at_its_place)
 		if (a.status != 422 || !panel_blames(&a, wrong[i].path))
 			fail_msg("%s: %d %s", wrong[i].list, a.status, a.body);
 	}
+	panel_stop(&p);
+}
+
+/* An engine that says yes and keeps what it was asked. */
+struct yes {
+	int fd;
+	pthread_t thread;
+	char asked[64 * 1024]; /* the last plan's request */
+};
+
+static void *say_yes(void *arg)
+{
+	static const char answer[] = "{\"ok\":true,\"count\":1,\"actions\":[]}\n";
+	static char line[64 * 1024];
+	struct yes *y = arg;
+	int fd;
+
+	while ((fd = accept(y->fd, NULL, NULL)) >= 0) {
+		size_t len = 0;
+		ssize_t n;
+
+		while (len < sizeof(line) - 1 && (len == 0 || line[len - 1] != '\n') &&
+		       (n = read(fd, line + len, sizeof(line) - 1 - len)) > 0)
+			len += (size_t)n;
+		line[len] = '\0';
+		if (strstr(line, "\"plan\""))
+			memcpy(y->asked, line, len + 1);
+		(void)!write(fd, answer, strlen(answer));
+		(void)close(fd);
+	}
+	return NULL;
+}
+
+static void start_engine(struct panel *p, struct yes *y)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", p->opts.engine);
+	y->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(y->fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(y->fd, 8), 0);
+	assert_int_equal(pthread_create(&y->thread, NULL, say_yes, y), 0);
+}
+
+static void stop_engine(struct yes *y)
+{
+	(void)shutdown(y->fd, SHUT_RDWR);
+	(void)pthread_join(y->thread, NULL);
+	(void)close(y->fd);
+}
+
+TEST(the_engine_is_asked_for_what_the_model_would_do)
+{
+	struct panel p = { 0 };
+	struct yes *y;
+	struct panel_answer a, again;
+	json_t *asked, *body;
+	char *list;
+
+	panel_start(&p);
+	y = mem_zero(p.ctx, sizeof(*y));
+	(void)made(&p, AS_JOHN, "email/create",
+		   "{\"email\":\"new@example.com\",\"password\":\"secret\"}");
+	(void)made(&p, AS_ADMIN, "accounts/terminate", "{\"id\":2}");
+	start_engine(&p, y);
+	a = panel_post(&p, AS_ADMIN, "revisions/rollback?dry_run=1", "{\"revision\":1}");
+	assert_int_equal(number(json_object_get(a.data, "plan"), "count"), 1);
+	assert_true(json_is_null(json_object_get(a.data, "reason")));
+	asked = json_loads(y->asked, 0, NULL);
+	assert_string_equal(text(asked, "op"), "plan");
+	assert_null(strstr(y->asked, "\"password\""));
+	/* as a change set it comes to the same */
+	body = json_pack("{s:O}", "changes", json_object_get(asked, "changes"));
+	list = json_dumps(body, JSON_COMPACT);
+	again = panel_post(&p, AS_ADMIN, "plan/show", list);
+	assert_int_equal(again.status, 200);
+	assert_int_equal(json_array_size(json_object_get(again.data, "changes")),
+			 json_array_size(json_object_get(a.data, "changes")));
+	assert_true(json_array_size(json_object_get(a.data, "changes")) > 10);
+	free(list);
+	json_decref(body);
+	json_decref(asked);
+	stop_engine(y);
 	panel_stop(&p);
 }
 
