@@ -174,7 +174,8 @@ static int tell(const struct difference *d, void *arg, struct err *err)
 		t->d->more++;
 		return 0;
 	}
-	t->d->n++;
+	if (++t->d->n == 1)
+		t->d->first = mem_fmt(t->c->ctx, "%s/%s", d->kind->name, d->key);
 	put_difference(t->c, d);
 	return t->d->text ? put_text(t, d, err) : 0;
 }
@@ -254,6 +255,8 @@ int delta_answer(struct call *c, int r, const struct revision *rev, const struct
 	jsonw_open(&c->w, NULL, '{');
 	r = delta_put(c, &d, err);
 	jsonw_close(&c->w, '}');
+	if (d.n == 1) /* of one resource the condition can be told */
+		c->resource = d.first;
 	if (r != -ERR_TOOBIG || c->is_dry_run)
 		return r;
 	/* done all the same: it is only too much to tell */

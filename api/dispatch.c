@@ -94,7 +94,7 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	jsonw_int(w, "revision", c->rev);
 	if (c->confirm_until && !c->is_dry_run)
 		jsonw_time(w, "confirm_until", c->confirm_until);
-	if (!c->resource || c->is_dry_run)
+	if ((!c->resource && !c->condition.type) || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
 	jsonw_text(w, "resource", c->resource);

@@ -911,3 +911,22 @@ TEST(pruning_is_shown_with_all_that_would_go_and_never_takes_who_asks)
 	assert_string_equal(panel_sql(&p, "SELECT max(rev) FROM revision"), "1");
 	panel_stop(&p);
 }
+
+TEST(a_write_that_waits_tells_the_condition_of_its_one_resource)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_post(&p, AS_ADMIN, "state/apply?wait=1",
+		       "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\"}");
+	assert_string_equal(text(json_object_get(a.json, "condition"), "resource"),
+			    "setting/ns1_hostname");
+	assert_string_equal(text(json_object_get(a.json, "condition"), "reason"), "NotRunning");
+	(void)both(&p);
+	a = panel_post(&p, AS_ADMIN, "revisions/rollback?wait=1", "{\"revision\":1}");
+	assert_true(
+		json_is_null(json_object_get(json_object_get(a.json, "condition"), "resource")));
+	assert_string_equal(text(json_object_get(a.json, "condition"), "reason"), "NotRunning");
+	panel_stop(&p);
+}
