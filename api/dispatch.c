@@ -12,6 +12,7 @@
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
 #include "api/expiry.h"
+#include "api/plan.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -21,7 +22,6 @@ enum {
 	WAIT_MAX_S = 60,
 	CONFIRM_MIN_S = 10,
 	CONFIRM_MAX_S = 86400,
-	PLAN_TIMEOUT_MS = 60000,
 	HEADERS_MAX = HTTP_HEADERS_MAX,
 };
 
@@ -690,70 +690,6 @@ void dispatch_hash(void **items, size_t n, void *arg)
 	}
 }
 
-/* What the engine would do, as JSON; freed with the call. */
-static int ask_for_plan(struct call *c, const char **ret, struct err *err)
-{
-	json_t *request = json_pack("{s:s, s:O}", "op", "plan", "changes", c->plan);
-	json_t *answer = NULL;
-	char *text;
-	int r = engine_call(c->api->engine, request, PLAN_TIMEOUT_MS, &answer, err);
-
-	json_decref(request);
-	if (r < 0)
-		return r;
-	(void)json_object_del(answer, "ok");
-	text = json_dumps(answer, JSON_COMPACT);
-	json_decref(answer);
-	*ret = mem_str(c->ctx, text ? text : "null");
-	free(text);
-	return 0;
-}
-
-/* Beside what the model said already, which stands when the engine does not run. */
-static int add_plan(struct call *c, struct err *err)
-{
-	struct buf out = { .ctx = c->ctx, .max = BUF_MAX };
-	struct jsonw w = JSONW_ON(&out);
-	const char *plan = NULL;
-	const char *reason = NULL;
-	int r = 0;
-
-	if (json_array_size(c->plan))
-		r = ask_for_plan(c, &plan, err);
-	else
-		reason = "Nothing would change";
-	if (r == -ERR_ABSENT || r == -ERR_TIMEOUT || r == -ERR_BUSY) {
-		reason = mem_str(c->ctx, err->msg);
-		err_clear(err);
-		r = 0;
-	}
-	if (r < 0)
-		return r;
-	buf_put(&out, c->data.data, c->data.len - 1); /* an object, opened again */
-	w.needs_comma = true;
-	jsonw_raw(&w, "plan", plan ? plan : "null");
-	jsonw_text(&w, "reason", reason);
-	jsonw_close(&w, '}');
-	c->data = out;
-	return 0;
-}
-
-static int show_plan(struct call *c, struct err *err)
-{
-	const char *plan = NULL;
-	int r;
-
-	if (c->is_plan_beside)
-		return add_plan(c, err);
-	r = ask_for_plan(c, &plan, err);
-	if (r < 0)
-		return r;
-	buf_clear(&c->data);
-	c->w.needs_comma = false;
-	jsonw_raw(&c->w, NULL, plan);
-	return 0;
-}
-
 static const char *text_of(struct call *c, const json_t *object, const char *member)
 {
 	const char *text = json_string_value(json_object_get(object, member));
@@ -810,7 +746,7 @@ void dispatch_wait(void **items, size_t n, void *arg)
 		if (r >= 0)
 			c->store = c->seat->store;
 		if (r >= 0 && c->plan)
-			r = show_plan(c, &c->err);
+			r = plan_show(c, &c->err);
 		else if (r >= 0 && endpoint_writes(c->endpoint))
 			wait_for_engine(c);
 		else if (r >= 0)

@@ -268,6 +268,7 @@ static void put_envelope(struct jsonw *w, const struct endpoint *ep)
 	if (endpoint_writes(ep)) {
 		jsonw_raw(w, "revision", "{\"type\":\"integer\"}");
 		put_ref(w, "condition", "Condition");
+		jsonw_raw(w, "confirm_until", "{\"type\":\"string\"}");
 	}
 	for (int i = 0; i < 4; i++)
 		jsonw_close(w, '}');
@@ -466,7 +467,8 @@ static void put_components(struct jsonw *w)
 		  "{\"type\":\"object\",\"properties\":{\"success\":{\"const\":false},"
 		  "\"message\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\",\"items\":"
 		  "{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"},"
-		  "\"message\":{\"type\":\"string\"}}}}}}");
+		  "\"message\":{\"type\":\"string\"},\"line\":{\"type\":\"integer\"},"
+		  "\"column\":{\"type\":\"integer\"}}}}}}");
 	jsonw_raw(w, "Meta",
 		  "{\"type\":\"object\",\"properties\":{\"total\":{\"type\":\"integer\"},"
 		  "\"page\":{\"type\":\"integer\"},\"per_page\":{\"type\":\"integer\"},"
