@@ -25,5 +25,6 @@ extern const struct resource resource_files;
 extern const struct resource resource_webmail;
 extern const struct resource resource_docker;
 extern const struct resource resource_firewall;
+extern const struct resource resource_tokens;
 
 #endif

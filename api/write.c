@@ -8,6 +8,7 @@
 #include "api/crud.h"
 #include "api/dispatch.h"
 #include "api/endpoint.h"
+#include "api/session.h"
 #include "base/log.h"
 
 /* The changes as the engine's "plan" reads them. */
@@ -89,6 +90,10 @@ static void write_audit(struct call *c)
 		.source = "api",
 		.action = ep->audit ? ep->audit : ep->action,
 		.outcome = c->result < 0 ? AUDIT_REFUSED : AUDIT_DONE,
+		.resource = c->resource,
+		.via = c->who.session ? "session"
+		       : c->who.token ? "token"
+				      : NULL,
 	};
 
 	if (store_audit_add(c->store, &row, &err) < 0)
@@ -113,6 +118,8 @@ static int write_call(struct call *c, struct err *err)
 		store_rollback(c->store);
 	else
 		r = store_commit(c->store, err);
+	if (r >= 0 && !c->is_dry_run && c->new_password_of)
+		r = session_new_password(c, c->new_password_of, err);
 	c->is_open = false;
 	return r;
 }
