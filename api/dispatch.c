@@ -179,9 +179,9 @@ static bool needs_audit(const struct call *c, int r)
 		return false;
 	if (r >= 0)
 		return ep->audit && !endpoint_writes(ep);
-	return c->status == 403 || (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
-	       ((c->status == 401 || c->status == 429) &&
-		(ep->roles == ROLE_BILLING || (ep->flags & EP_LOGIN)));
+	return c->status == 403 || c->status == 429 ||
+	       (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
+	       (c->status == 401 && (ep->roles == ROLE_BILLING || (ep->flags & EP_LOGIN)));
 }
 
 void dispatch_finish(struct call *c, int r)

@@ -15,7 +15,7 @@ struct keeper;
 
 int keeper_start(struct api *api, struct keeper **ret, struct err *err) must_check;
 /* Writes down what is left and ends; NULL is fine. */
-void keeper_stop(struct keeper **k);
+void keeper_stop(struct keeper **ret);
 /* From any thread. Of many tokens at once some are left for their next use. */
 void keeper_token_used(struct keeper *k, int64_t token);
 

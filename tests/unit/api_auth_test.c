@@ -483,6 +483,45 @@ TEST(settings_of_the_model_hold_within_seconds_without_a_restart)
 	panel_stop(&p);
 }
 
+TEST(without_a_limit_nobody_is_refused)
+{
+	struct panel p = BEHIND_PROXY;
+
+	panel_start(&p);
+	guess(&p, "john", FROM("203.0.113.1"), 10, 401);
+	guess(&p, "john", FROM("203.0.113.1"), 1, 429);
+	set(&p, "api_guess_limit", "0");
+	for (int i = 0; i < 100 && login(&p, "john", "wrong", "", "").status == 429; i++)
+		(void)usleep(50000);
+	guess(&p, "john", FROM("203.0.113.1"), 3, 401);
+	panel_stop(&p);
+}
+
+/* Needs a port of its own name; on a machine where it is taken there is nothing to be seen. */
+TEST(where_it_is_set_so_a_portal_takes_its_role_alone)
+{
+	struct panel p = { 0 };
+	struct err err = ERR_INIT;
+
+	panel_start(&p);
+	set(&p, "api_port_roles", "true");
+	api_stop(&p.api);
+	p.opts.http.ports[0].port = 8881;
+	if (api_start(p.ctx, &p.opts, &p.api, &err) >= 0) {
+		p.web.port = 8881;
+		EXPECT(panel_get(&p, AS_RESEL, "auth/me"), 200);
+		EXPECT(panel_get(&p, AS_ADMIN, "auth/me"), 401);
+		EXPECT(panel_get(&p, AS_JOHN, "auth/me"), 401);
+		EXPECT(login(&p, "resel", PANEL_PASSWORD, "", ""), 200);
+		EXPECT(login(&p, "john", PANEL_PASSWORD, "", ""), 401);
+		EXPECT(panel_ask(&p, AS_NOBODY, "GET", "auth/me", NULL,
+				 mem_fmt(p.ctx, "Authorization: Bearer %s\r\n",
+					 panel_token(&p, AS_JOHN, "*"))),
+		       200);
+	}
+	panel_stop(&p);
+}
+
 /* The address that the API saw last. */
 static const char *seen(struct panel *p, const char *lines)
 {
