@@ -12,7 +12,9 @@
  * From an address where this user has logged in before, tries are not refused:
  * else anybody could lock an owner out by typing wrong passwords for him. A
  * guesser there still meets the rate limit of the address, and each failure
- * is in the log and the audit.
+ * is in the log and the audit. A panel that logs its users in from one address
+ * must say whom it speaks for and be among trusted_proxies (client.h): else
+ * that address is known for all of them.
  *
  * The table is bounded: of a name no more failures are kept than can count,
  * of names that nobody has NOBODIES_MAX; so a flood of made-up names never

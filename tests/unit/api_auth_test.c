@@ -209,6 +209,37 @@ TEST(with_a_second_factor_a_login_needs_its_code_and_takes_it_once)
 	panel_stop(&p);
 }
 
+/* Sent at once on connections of their own, to be looked at on different threads. */
+TEST(of_many_logins_at_once_with_one_code_one_gets_in)
+{
+	enum {
+		N = 8
+	};
+	struct panel p = { .opts = { .hashers = 4 } };
+	int fds[N], good = 0;
+	const char *body = "{\"username\":\"john\",\"password\":\"" PANEL_PASSWORD
+			   "\",\"totp\":\"abcd-efgh-abcd-efgh\"}";
+
+	panel_start(&p);
+	(void)panel_factor(&p, true);
+	for (int i = 0; i < N; i++) {
+		fds[i] = web_connect(&p.web);
+		web_send(fds[i], mem_fmt(p.ctx,
+					 "POST /api/auth/login HTTP/1.1\r\nHost: x\r\n"
+					 "Content-Length: %zu\r\n\r\n%s",
+					 strlen(body), body));
+	}
+	for (int i = 0; i < N; i++) {
+		int status = web_status(web_read_one(&p.web, fds[i]));
+
+		good += status == 200;
+		assert_true(status == 200 || status == 401);
+		(void)close(fds[i]);
+	}
+	assert_int_equal(good, 1);
+	panel_stop(&p);
+}
+
 TEST(a_secret_that_was_never_confirmed_asks_for_nothing)
 {
 	struct panel p = { 0 };
