@@ -13,6 +13,9 @@
 
 #include "api/call.h"
 #include "api/engine_link.h"
+#include "api/events.h"
+#include "api/metrics.h"
+#include "api/operations.h"
 #include "api/rate.h"
 #include "api/server.h"
 #include "api/work.h"
@@ -27,6 +30,7 @@ struct api_opts {
 	const char *engine;     /* path of the engine's socket */
 	const char *access_log; /* failed logins, for fail2ban; NULL: none */
 	struct http_opts http;
+	struct events_opts events;
 	struct rate_opts rate;
 	const char *const
 		*proxies; /* addresses whose X-Forwarded-For is believed; NULL ends; or NULL */
@@ -39,6 +43,9 @@ struct api {
 	struct http *http;
 	struct rate *rate;
 	struct engine_link *engine;
+	struct events *events;
+	struct operations *operations;
+	struct metrics *metrics;
 	struct work *writer, *hashers, *waiters;
 	int64_t started; /* seconds since 1970 */
 };

@@ -11,6 +11,8 @@
 #include "api/crud.h"
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
+#include "api/metrics.h"
+#include "api/operations.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -85,6 +87,12 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	if (!c->rev)
 		return;
 	jsonw_int(w, "revision", c->rev);
+	if (c->operation) {
+		jsonw_open(w, "operation", '{');
+		jsonw_text(w, "id", c->operation);
+		jsonw_text(w, "state", "pending");
+		jsonw_close(w, '}');
+	}
 	if (!c->resource || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
@@ -122,6 +130,8 @@ static void envelope(const struct call *c, bool is_good, struct buf *out)
 		put_meta(&w, c);
 		put_condition(&w, c);
 	} else {
+		if (c->refusal)
+			jsonw_raw(&w, "data", c->refusal);
 		put_errors(&w, c);
 	}
 	jsonw_close(&w, '}');
@@ -150,12 +160,23 @@ static void standard_headers(const struct call *c, struct header *list, size_t *
 	list[*n] = (struct header){ NULL, NULL };
 }
 
+struct stream *dispatch_stream(struct call *c)
+{
+	struct header headers[HEADERS_MAX];
+	size_t n = 0;
+
+	metrics_count(c->api->metrics, c, 200);
+	standard_headers(c, headers, &n);
+	return request_stream(c->request, headers, NULL, NULL);
+}
+
 static void send_answer(struct call *c, unsigned status)
 {
 	struct buf out = { .ctx = c->ctx, .max = BUF_MAX };
 	struct header headers[HEADERS_MAX];
 	size_t n = 0;
 
+	metrics_count(c->api->metrics, c, status);
 	standard_headers(c, headers, &n);
 	if (c->endpoint && (c->endpoint->flags & EP_BARE) && status < 400) {
 		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, c->data.data,
@@ -192,8 +213,6 @@ void dispatch_finish(struct call *c, int r)
 	if (c->plan)
 		json_decref(c->plan);
 	c->plan = NULL;
-	if (c->has_answered)
-		return;
 	if (r >= 0) {
 		c->message = c->message ? c->message : "OK";
 		send_answer(c, status ? status : 200);
@@ -252,6 +271,7 @@ static int find_endpoint(struct call *c, struct err *err)
 	path += len + (path[len] == '/');
 	len = strcspn(path, "/");
 	c->endpoint = endpoint_find(res, path, len);
+	c->group = res;
 	if (!c->endpoint)
 		return refuse(c, 404, err,
 			      mem_fmt(c->ctx, "Unknown %s action: %.*s", res->name,
@@ -381,6 +401,8 @@ static int read_options(struct call *c, struct err *err)
 		c->status = 400;
 		return err_set(err, ERR_INVALID, "Idempotency-Key: 1 to 128 characters are needed");
 	}
+	if (r >= 0)
+		r = operation_read(c, err);
 	return r < 0 ? r : read_if_match(c, err);
 }
 
@@ -435,6 +457,8 @@ static void carry_out(struct call *c)
 		return;
 	}
 	r = crud_run(c, &c->err);
+	if (r >= 0 && (ep->flags & EP_STREAM))
+		return; /* answered, and gone with that */
 	dispatch_finish(c, r);
 }
 
@@ -449,7 +473,7 @@ static void preflight(struct call *c)
 		call_header(c, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
 		call_header(
 			c, "Access-Control-Allow-Headers",
-			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key");
+			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key, Prefer");
 		call_header(c, "Access-Control-Max-Age", "600");
 	}
 	standard_headers(c, headers, &n);
@@ -558,6 +582,7 @@ static struct call *call_new(struct api *api, struct request *r)
 	c->request = r;
 	c->address = client_address(api, r);
 	c->who.role = ROLE_NOBODY;
+	c->began_us = metrics_now();
 	c->data.ctx = c;
 	c->data.max = BUF_MAX;
 	c->w.out = &c->data;
@@ -595,8 +620,9 @@ void dispatch_admit(struct request *r, struct admission *ret, void *arg)
 	err_clear(&c->err);
 	ret->body_max = c->endpoint && c->endpoint->body_max ? c->endpoint->body_max : BODY_MAX;
 	ret->is_multipart = c->endpoint && (c->endpoint->flags & EP_MULTIPART);
-	if (count(c))
+	if ((c->endpoint && (c->endpoint->flags & EP_UNCOUNTED)) || count(c))
 		return;
+	metrics_count(c->api->metrics, c, 429);
 	standard_headers(c, headers, &n);
 	ret->status = 429;
 	ret->body = dispatch_refusal(c, 429, c->message, arg);
@@ -720,7 +746,9 @@ void dispatch_written(struct call *c, int r)
 		dispatch_finish(c, c->result);
 		return;
 	}
-	goes_on = r >= 0 && (c->plan || (c->wait_ms && c->rev));
+	if (r >= 0 && c->is_async && c->rev && !c->plan)
+		operation_begin(c);
+	goes_on = r >= 0 && !c->operation && (c->plan || (c->wait_ms && c->rev));
 
 	if (!goes_on || !work_put(c->api->waiters, c))
 		dispatch_finish(c, r);

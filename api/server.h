@@ -163,5 +163,7 @@ struct stream *request_stream(struct request *r, const struct header *headers,
 /* DATA is whole events; from any thread; never blocks. False: it is over, call stream_end(). */
 bool stream_send(struct stream *s, const char *data, size_t len);
 void stream_end(struct stream *s);
+/* Bytes that were not sent yet; -1: it is over. From any thread. */
+ssize_t stream_lag(struct stream *s);
 
 #endif

@@ -9,7 +9,7 @@
 /* A reader of a stream that takes nothing for so many heartbeats is as good as gone. */
 enum {
 	STALLED_HEARTBEATS = 4,
-	STREAM_KEEP = 4096
+	STREAM_KEEP = 512, /* of a buffer that is empty: thousands of streams wait */
 };
 
 static const char *refusal_body(struct core *core, const void *ctx, unsigned status,
@@ -359,6 +359,18 @@ void stream_end(struct stream *s)
 	core_unlock(s->core);
 	if (is_first)
 		stream_unref(s);
+}
+
+ssize_t stream_lag(struct stream *s)
+{
+	ssize_t n;
+
+	core_lock(s->core);
+	n = s->conn && !s->conn->is_cut && !s->is_ended && !s->is_closing
+		    ? (ssize_t)(s->to - s->from)
+		    : -1;
+	core_unlock(s->core);
+	return n;
 }
 
 void stream_tick(struct stream *s, int64_t now)

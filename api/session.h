@@ -11,6 +11,7 @@
 #define API_SESSION_H
 
 #include "api/call.h"
+#include "base/digest.h"
 
 enum {
 	SESSION_S = 28800,
@@ -28,6 +29,19 @@ int session_db_open(const void *ctx, const char *path, struct sql **ret,
 int session_authenticate(struct call *c, struct err *err) must_check;
 /* Fills c->who from the model. ERR_DENIED: that user, or its account, is off. */
 int session_load_user(struct call *c, int64_t id, struct err *err) must_check;
+
+/* What somebody was let in with. */
+struct session_proof {
+	char digest[DIGEST_HEX_LEN + 1]; /* of a session, or (IS_TOKEN) of a token */
+	bool is_token;
+	int64_t token; /* its id, if known; 0: by the digest */
+};
+
+/*
+ * Fills c->who's user from the model, of a call that has a seat and no request. ERR_DENIED: the
+ * session or token has ended, or that user, or its account, is off.
+ */
+int session_look(struct call *c, const struct session_proof *p, struct err *err) must_check;
 /* Makes a session for USER and adds its cookie to the answer. */
 int session_start(struct call *c, int64_t user, struct err *err) must_check;
 /* Ends one by its handle, those of a user (but KEEP, if given), or all. Returns how many. */

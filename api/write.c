@@ -156,6 +156,7 @@ void write_calls(void **items, size_t n, void *arg)
 	if (r >= 0) {
 		write_all(calls, n, results);
 		engine_wake(api->engine);
+		events_wake(api->events);
 	}
 	for (size_t i = 0; i < n; i++)
 		dispatch_written(calls[i], results[i]);
