@@ -237,12 +237,23 @@ static const char *text_of(const json_t *o, const char *member)
 /* The engine is through with the revision: what stands of its resource tells how it went. */
 static void settle(struct operation *op, const json_t *answer)
 {
-	const json_t *first = json_array_get(json_object_get(answer, "conditions"), 0);
-	const char *type = text_of(first, "type");
+	const json_t *told = NULL, *o;
+	enum state state = STATE_DONE;
+	size_t i;
 
-	if (first)
-		finish(op, strcmp(type, "Drifted") == 0 ? STATE_DONE : STATE_FAILED, type,
-		       text_of(first, "reason"), text_of(first, "message"));
+	json_array_foreach(json_object_get(answer, "conditions"), i, o)
+	{
+		/* an edit of somebody else's is no failure of the write */
+		bool is_drift = strcmp(text_of(o, "type"), "Drifted") == 0;
+
+		if (told && (is_drift || state == STATE_FAILED))
+			continue;
+		told = o;
+		state = is_drift ? STATE_DONE : STATE_FAILED;
+	}
+	if (told)
+		finish(op, state, text_of(told, "type"), text_of(told, "reason"),
+		       text_of(told, "message"));
 	else
 		finish(op, STATE_DONE, "Ready", "Applied", "");
 }

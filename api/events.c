@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,8 +22,10 @@ enum {
 	KEPT = 4096,
 	LAG_MAX = 16 * 1024,
 	TICK_MS = 2000,
-	GATHER_MS = 20,     /* between two tellings: what comes meanwhile is told together */
-	GRACE_MS = 120000,  /* for which is gone on when nobody listens any more */
+	GATHER_MS = 20,    /* between two tellings: what comes meanwhile is told together */
+	GRACE_MS = 120000, /* for which is gone on when nobody listens any more */
+	TRIM_MS = 10000,
+	TRIM_AFTER = 1000,  /* tellings */
 	RECHECK_MS = 30000, /* of sessions when nothing was written: they also expire */
 };
 
@@ -138,6 +141,7 @@ static bool tell(struct events *e, struct listener *l, struct telling *t)
 	}
 	l->state = LISTENER_GOOD;
 	l->next = e->ring.next;
+	e->churn++;
 	return t->text.len == 0 || stream_send(l->stream, t->text.data, t->text.len);
 }
 
@@ -219,8 +223,19 @@ static void check_sessions(struct events *e, struct seat *seat, int64_t now)
 		v->is_over = !holds(e, seat, v);
 }
 
+/* Handshakes and tellings of thousands leave holes; many streams mostly sleep. */
+static void give_back(struct events *e, int64_t now)
+{
+	if (e->churn < TRIM_AFTER || now - e->trimmed_ms < TRIM_MS)
+		return;
+	e->churn = 0;
+	e->trimmed_ms = now;
+	(void)malloc_trim(0);
+}
+
 static void sweep(struct events *e, struct seat *seat, int64_t now)
 {
+	give_back(e, now);
 	check_sessions(e, seat, now);
 	(void)pthread_mutex_lock(&e->lock);
 	drop_over(e);

@@ -76,7 +76,8 @@ struct events {
 	struct ring ring;
 	struct feed feed;
 	int64_t model_version, db_version; /* of the databases when sessions were looked at */
-	int64_t checked_ms;
+	int64_t checked_ms, trimmed_ms;
+	size_t churn; /* tellings since memory was given back */
 	pthread_mutex_t
 		lock; /* of all below, and of the feed's `engine`, `applied`, the ring's numbers */
 	bool is_ending;

@@ -9,7 +9,8 @@
 /* A reader of a stream that takes nothing for so many heartbeats is as good as gone. */
 enum {
 	STALLED_HEARTBEATS = 4,
-	STREAM_KEEP = 512, /* of a buffer that is empty: thousands of streams wait */
+	STREAM_BLOCK = 128, /* for HTTP/1.0 alone: chunks are made in the connection's own memory */
+	STREAM_KEEP = 512,  /* of a buffer that is empty: thousands of streams wait */
 };
 
 static const char *refusal_body(struct core *core, const void *ctx, unsigned status,
@@ -314,8 +315,8 @@ struct stream *request_stream(struct request *r, const struct header *headers,
 	/* After a head alone the library would still send the last chunk: that one gets no stream. */
 	answer = r->is_head ? MHD_create_response_from_buffer_with_free_callback_cls(
 				      0, (void *)"", stream_free_cb, s)
-			    : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, stream_read,
-								s, stream_free_cb);
+			    : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+								stream_read, s, stream_free_cb);
 	if (!answer)
 		mem_abort();
 	if (add_headers(answer, "text/event-stream", headers)) {
