@@ -23,6 +23,8 @@ enum {
 	LAG_MAX = 16 * 1024,
 	TICK_MS = 2000,
 	GATHER_MS = 20,    /* between two tellings: what comes meanwhile is told together */
+	AT_ONCE = 200,
+	BETWEEN_MS = 10,
 	GRACE_MS = 120000, /* for which is gone on when nobody listens any more */
 	TRIM_MS = 10000,
 	TRIM_AFTER = 1000,  /* tellings */
@@ -145,15 +147,33 @@ static bool tell(struct events *e, struct listener *l, struct telling *t)
 	return t->text.len == 0 || stream_send(l->stream, t->text.data, t->text.len);
 }
 
+static void rest(int64_t ms)
+{
+	const struct timespec t = { .tv_nsec = ms * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+/*
+ * Some at a time: the server's loops have others to serve in between. Openers add at the end
+ * meanwhile, and are told with the next news, for which they wake us.
+ */
 static void tell_all(struct events *e)
 {
 	struct telling t = { .text = BUF_ON(NULL) };
+	size_t since = e->churn;
 
-	/* an opener waits for the thread's first look at the model, so that hello names a revision */
 	(void)pthread_mutex_lock(&e->lock);
+	/* an opener waits for the thread's first look at the model, so that hello names a revision */
 	for (size_t i = e->feed.seen >= 0 ? e->n : 0; i-- > 0;) {
 		if (!tell(e, &e->listeners[i], &t))
 			drop(e, i);
+		if (e->churn - since < AT_ONCE)
+			continue;
+		since = e->churn;
+		(void)pthread_mutex_unlock(&e->lock);
+		rest(BETWEEN_MS);
+		(void)pthread_mutex_lock(&e->lock);
 	}
 	(void)pthread_mutex_unlock(&e->lock);
 	buf_done(&t.text);
@@ -279,8 +299,6 @@ static int64_t patience(const struct events *e, int64_t now, int64_t swept)
 
 static void run_wanted(struct events *e, struct seat *seat, int64_t now, int64_t *swept)
 {
-	const struct timespec gather = { .tv_nsec = GATHER_MS * 1000000L };
-
 	while (feed_run(e, seat, now))
 		tell_all(e);
 	tell_all(e);
@@ -288,7 +306,7 @@ static void run_wanted(struct events *e, struct seat *seat, int64_t now, int64_t
 		sweep(e, seat, now);
 		*swept = now;
 	}
-	(void)nanosleep(&gather, NULL);
+	rest(GATHER_MS);
 }
 
 static void *run(void *arg)
