@@ -188,7 +188,10 @@ static void put_one(struct jsonw *w, const struct subject *s, const json_t *a)
 	jsonw_int(w, "revision", s->rev);
 	jsonw_int(w, "applied", int_of(a, "applied"));
 	jsonw_open(w, "conditions", '[');
-	json_array_foreach(list, i, o) put_condition(w, o);
+	json_array_foreach(list, i, o)
+	{
+		put_condition(w, o);
+	}
 	jsonw_close(w, ']');
 	jsonw_close(w, '}');
 }

@@ -22,7 +22,7 @@ enum {
 	KEPT = 4096,
 	LAG_MAX = 16 * 1024,
 	TICK_MS = 2000,
-	GATHER_MS = 20,    /* between two tellings: what comes meanwhile is told together */
+	GATHER_MS = 20, /* between two tellings: what comes meanwhile is told together */
 	AT_ONCE = 200,
 	BETWEEN_MS = 10,
 	GRACE_MS = 120000, /* for which is gone on when nobody listens any more */

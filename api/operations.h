@@ -20,7 +20,7 @@ struct operations;
 
 int operations_start(struct api *api, struct operations **ret, struct err *err) must_check;
 void operations_end(struct operations *ops);
-void operations_free(struct operations **ops); /* ends it first */
+void operations_free(struct operations **operations); /* ends it first */
 /* How many the engine has not got to. */
 size_t operations_pending(struct operations *ops);
 

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "tests/support/engine_fake.h"
 #include "tests/support/panel.h"
+#include "tests/support/store_fix.h"
 #include "tests/support/testing.h"
 
 #define END "\r\n0\r\n\r\n" /* of a chunked body */
@@ -66,7 +67,8 @@ static const char *last_id(struct panel *p, const char *text)
 
 	for (const char *next = strstr(text, "id: "); next; next = strstr(next + 1, "id: "))
 		at = next;
-	assert_non_null(at);
+	if (!at)
+		fail_msg("no id in %s", text);
 	return mem_strn(p->ctx, at + 4, strcspn(at + 4, "\n"));
 }
 
@@ -97,6 +99,26 @@ TEST(a_commit_is_told_to_those_whose_resources_it_touches)
 	(void)close(jane);
 	(void)close(resel);
 	(void)close(admin);
+	panel_stop(&p);
+}
+
+/* The command line writes the same model without us. */
+TEST(a_commit_of_another_program_is_told_too)
+{
+	struct store_fix s = { .ctx = mem_ctx(NULL, "other program") };
+	struct panel p = { 0 };
+
+	panel_start(&p);
+	int john = begin(&p, AS_JOHN);
+
+	s.cs.ctx = s.problems.ctx = s.ctx;
+	assert_ok(store_open(s.ctx, p.model, false, &s.s, &s.err), &s.err);
+	fix_put(&s, &kind_forwarder, "source", "x@example.com", "destination", "a@b.example",
+		"account", "john", NULL);
+	fix_committed(&s);
+	fix_done(&s);
+	(void)until(&p, john, "forwarder/x@example.com");
+	(void)close(john);
 	panel_stop(&p);
 }
 
@@ -322,7 +344,8 @@ TEST(who_does_not_read_costs_no_more_than_the_bound_and_is_reset)
 	enum {
 		BOUND = 64 * 1024
 	};
-	struct panel p = { .opts.events.lag_max = BOUND, .opts.http.stream_max = BOUND * 2 };
+	struct panel p = { .opts.events.lag_max = BOUND,
+			   .opts.http.stream_max = (size_t)BOUND * 2 };
 	struct engine_fake f;
 	struct http_stats stats;
 	const char *line;
