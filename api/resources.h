@@ -29,5 +29,8 @@ extern const struct resource resource_status;
 extern const struct resource resource_drift;
 extern const struct resource resource_events;
 extern const struct resource resource_operations;
+extern const struct resource resource_revisions;
+extern const struct resource resource_plan;
+extern const struct resource resource_state;
 
 #endif
