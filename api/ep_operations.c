@@ -243,13 +243,14 @@ static void settle(struct operation *op, const json_t *answer)
 
 	json_array_foreach(json_object_get(answer, "conditions"), i, o)
 	{
-		/* an edit of somebody else's is no failure of the write */
-		bool is_drift = strcmp(text_of(o, "type"), "Drifted") == 0;
+		/* an edit of somebody else's is no failure of the write, nor is what takes its time */
+		bool is_failure = strcmp(text_of(o, "type"), "Drifted") != 0 &&
+				  strcmp(text_of(o, "type"), "Progressing") != 0;
 
-		if (told && (is_drift || state == STATE_FAILED))
+		if (told && (!is_failure || state == STATE_FAILED))
 			continue;
 		told = o;
-		state = is_drift ? STATE_DONE : STATE_FAILED;
+		state = is_failure ? STATE_FAILED : STATE_DONE;
 	}
 	if (told)
 		finish(op, state, text_of(told, "type"), text_of(told, "reason"),
