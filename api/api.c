@@ -4,6 +4,7 @@
 
 #include "api/apidb.h"
 #include "api/dispatch.h"
+#include "api/expiry.h"
 #include "api/write.h"
 #include "base/mem.h"
 
@@ -101,6 +102,8 @@ int api_start(const void *ctx, const struct api_opts *opts, struct api **ret, st
 	if (r >= 0)
 		r = start_queues(api, err);
 	if (r >= 0)
+		r = expiry_start(api, &api->expiry, err);
+	if (r >= 0)
 		r = http_start(api, &opts->http, &mine, &api->http, err);
 	*ret = api;
 	if (r < 0)
@@ -115,6 +118,7 @@ void api_stop(struct api **ret)
 	if (!api)
 		return;
 	/* what is under way is answered; what comes meanwhile is refused */
+	expiry_end(api->expiry);
 	engine_link_end(api->engine);
 	work_end(api->hashers);
 	work_end(api->writer);
@@ -125,6 +129,7 @@ void api_stop(struct api **ret)
 	work_free(&api->writer);
 	work_free(&api->waiters);
 	keeper_stop(&api->keeper);
+	expiry_free(&api->expiry);
 	engine_link_free(&api->engine);
 	seat_free(pthread_getspecific(api->seats));
 	(void)pthread_setspecific(api->seats, NULL);

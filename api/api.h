@@ -44,7 +44,8 @@ struct api {
 	struct keeper *keeper;
 	struct engine_link *engine;
 	struct work *writer, *hashers, *waiters;
-	int64_t started; /* seconds since 1970 */
+	struct expiry *expiry; /* of revisions on trial */
+	int64_t started;       /* seconds since 1970 */
 };
 
 int api_start(const void *ctx, const struct api_opts *opts, struct api **ret,

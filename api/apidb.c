@@ -3,6 +3,8 @@
 #include <sys/random.h>
 #include <talloc.h>
 
+#include "api/logo.h"
+
 enum {
 	VERSION = 1
 };
@@ -88,6 +90,8 @@ int apidb_open(const void *ctx, const char *path, struct sql **ret, struct err *
 
 	if (r >= 0)
 		r = bring_on(db, err);
+	if (r >= 0)
+		r = logo_db_open(db, err);
 	if (r < 0) {
 		(void)talloc_free(db);
 		return err_wrap(err, "api.db");

@@ -65,6 +65,7 @@ struct arg {
 struct call_error {
 	const char *path; /* "/domain" */
 	const char *message;
+	int line, column; /* in a text that was given; 0: none */
 };
 
 struct call {
@@ -88,7 +89,8 @@ struct call {
 	/* what a write asked for besides */
 	bool is_dry_run;
 	int64_t wait_ms;
-	int64_t seen_rev; /* If-Match; 0: none */
+	int64_t seen_rev;  /* If-Match; 0: none */
+	int64_t confirm_s; /* revert it unless confirmed within; 0: it stands */
 	const char *idempotency;
 
 	/* the answer */
@@ -99,16 +101,20 @@ struct call {
 	struct jsonw w;      /* over data */
 	struct call_error *errors;
 	size_t n_errors, errors_cap;
-	struct ptrs headers;  /* struct header */
-	int64_t rev;          /* that it made, or found to hold already; 0: it wrote nothing */
-	const char *type;     /* of a bare answer; NULL: JSON */
-	const char *resource; /* whose condition the answer carries */
-	json_t *plan;         /* of a dry run: the changes, for the engine */
+	struct ptrs headers;   /* struct header */
+	int64_t rev;           /* that it made, or found to hold already; 0: it wrote nothing */
+	const char *type;      /* of a bare answer; NULL: JSON */
+	const char *resource;  /* whose condition the answer carries */
+	int64_t confirm_until; /* of that revision; 0: none */
+	json_t *plan;          /* of a dry run: the changes, for the engine */
+	bool is_plan_beside;   /* its plan is added to the answer's data, and may be missing */
 
 	struct {
+		const char *resource; /* what is not ready, if it is not `resource` itself */
 		const char *type, *reason, *message;
-	} condition; /* of `resource`, when it was waited for */
+	} condition; /* of the revision, when it was waited for */
 
+	int64_t expires;   /* no call but the end of this revision's trial */
 	bool is_audit;     /* on the writer for its audit row alone */
 	int result;        /* meanwhile: what the call came to */
 	bool has_answered; /* by a stream */
@@ -133,6 +139,8 @@ const char *call_sql(struct call *c, const char *text);
 
 /* An error of the answer's list. PATH is the parameter's name on the wire. */
 void call_problem(struct call *c, const char *param, const char *message);
+/* At a place in the parameter's text. */
+void call_problem_at(struct call *c, const char *param, int line, int column, const char *message);
 void call_header(struct call *c, const char *name, const char *value);
 
 #endif

@@ -26,5 +26,8 @@ extern const struct resource resource_webmail;
 extern const struct resource resource_docker;
 extern const struct resource resource_firewall;
 extern const struct resource resource_tokens;
+extern const struct resource resource_revisions;
+extern const struct resource resource_plan;
+extern const struct resource resource_state;
 
 #endif

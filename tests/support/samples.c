@@ -120,9 +120,9 @@ const struct sample samples[] = {
 	{ "cron/toggle", "{\"account_id\":1,\"id\":1}", NULL },
 	{ "cron/delete", "{\"account_id\":1,\"id\":1}", NULL },
 
-	{ "packages/list", "{}", NULL },
+	{ "packages/list", "{\"retired\":true}", NULL },
 	{ "packages/create", "{\"name\":\"Big\"," LIMITS "}", NULL },
-	{ "packages/update", "{\"id\":3,\"is_default\":false," LIMITS "}", NULL },
+	{ "packages/update", "{\"id\":3,\"is_default\":false,\"retired\":false," LIMITS "}", NULL },
 	{ "packages/delete", "{\"id\":3}", NULL },
 
 	{ "sessions/list", "{}", NULL },
@@ -190,7 +190,7 @@ const struct sample samples[] = {
 	  "\"support_url\":\"https://b.example/\",\"hide_powered_by\":true,\"custom_css\":\"a{}\"}",
 	  NULL },
 
-	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"FILE\"}", NULL },
+	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"<svg/>\"}", NULL },
 	{ "branding/delete-logo", "{\"reseller_id\":2}", NULL },
 
 	{ "users/list", "{\"page\":1,\"per_page\":25,\"search\":\"host\",\"status\":\"active\"}",
@@ -250,6 +250,25 @@ const struct sample samples[] = {
 	{ "tokens/revoke", "{\"id\":\"$OWN\"}", NULL },
 	{ "tokens/revoke-all", "{}", "user_id" },
 
+	{ "revisions/list", "{\"page\":1,\"per_page\":25,\"before\":100,\"account_id\":1}",
+	  "actor resource" },
+	{ "revisions/get", "{\"revision\":\"$TRIAL\"}", NULL },
+	{ "revisions/diff", "{\"from\":0,\"to\":1}", NULL },
+	{ "revisions/rollback", "{\"revision\":1,\"message\":\"back\"}", NULL },
+	{ "revisions/revert", "{\"revision\":\"$TRIAL\",\"message\":\"back\"}", NULL },
+	{ "revisions/confirm", "{\"revision\":\"$TRIAL\"}", NULL },
+	{ "plan/show",
+	  "{\"changes\":[{\"op\":\"put\",\"kind\":\"mailbox\",\"key\":\"info@example.com\","
+	  "\"fields\":{\"quota_mb\":99}}]}",
+	  NULL },
+	{ "state/export", "{\"format\":\"yaml\",\"account_id\":1}", NULL },
+	{ "state/plan",
+	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false}",
+	  NULL },
+	{ "state/apply",
+	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false,"
+	  "\"message\":\"try\"}",
+	  NULL },
 	{ "firewall/unban", "{\"jail\":\"sshd\",\"ip\":\"192.0.2.3\"}", NULL },
 };
 
