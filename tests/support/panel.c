@@ -326,7 +326,7 @@ struct panel_answer panel_upload(struct panel *p, enum panel_who who, const char
 			     "POST /api/%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s"
 			     "Content-Type: multipart/form-data; boundary=XX\r\n"
 			     "Content-Length: %zu\r\n\r\n%s",
-			     path, proof_of(p, who), strlen(part) + len + strlen(end), part));
+			     path, panel_proof(p, who), strlen(part) + len + strlen(end), part));
 	/* a server that has heard enough may close */
 	for (size_t n = 0; n < len;) {
 		ssize_t put = send(fd, (const char *)data + n, len - n, MSG_NOSIGNAL);
