@@ -3,8 +3,6 @@
 #include <sys/random.h>
 #include <talloc.h>
 
-#include "api/logo.h"
-
 enum {
 	VERSION = 1
 };
@@ -19,7 +17,7 @@ static const char schema_0[] =
 
 /*
  * 1: a session says of which password it is (those from before are of none, and end); tokens, which
- * nothing could make before; second factors; wrong guesses and addresses that are known.
+ * nothing could make before; second factors; wrong guesses and addresses that are known; logos.
  */
 static const char to_1[] =
 	"ALTER TABLE session ADD pw_rev INTEGER NOT NULL DEFAULT 0;"
@@ -41,6 +39,8 @@ static const char to_1[] =
 	"CREATE TABLE known(user_id INTEGER NOT NULL, address TEXT NOT NULL, time INTEGER NOT NULL, "
 	"PRIMARY KEY(user_id, address)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX known_time ON known(time);"
+	"CREATE TABLE logo(reseller TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, type TEXT NOT NULL, "
+	"extension TEXT NOT NULL, created INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
 	"PRAGMA user_version=1;";
 
 static int version_of(struct sql *db, int64_t *ret, struct err *err)
@@ -90,8 +90,6 @@ int apidb_open(const void *ctx, const char *path, struct sql **ret, struct err *
 
 	if (r >= 0)
 		r = bring_on(db, err);
-	if (r >= 0)
-		r = logo_db_open(db, err);
 	if (r < 0) {
 		(void)talloc_free(db);
 		return err_wrap(err, "api.db");

@@ -37,11 +37,12 @@ static void put_roles(struct jsonw *w, unsigned roles)
 }
 
 /* What a token needs for it; anybody may call what nobody's role may. */
-static void put_scope(struct jsonw *w, const struct resource *res, const struct endpoint *ep)
+static void put_scope(struct jsonw *w, const char *tag, const struct endpoint *ep)
 {
+	const struct resource *res = resource_find(tag, strlen(tag)); /* none: a meta address */
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "scope");
 
-	if (!(ep->roles & (ROLE_NOBODY | ROLE_BILLING)))
+	if (res && !(ep->roles & (ROLE_NOBODY | ROLE_BILLING)))
 		jsonw_text(w, "x-scope", scope_needed(tmp, res, ep));
 }
 
@@ -305,7 +306,15 @@ static void put_answers(struct jsonw *w, const struct endpoint *ep)
 		put_media(w, ep);
 	else
 		put_envelope(w, ep);
+	if (ep->flags & EP_STREAM)
+		jsonw_raw(w, "content",
+			  "{\"text/event-stream\":{\"schema\":{\"type\":\"string\"}}}");
 	jsonw_close(w, '}');
+	if (endpoint_writes(ep))
+		jsonw_raw(
+			w, "202",
+			"{\"description\":\"Written; `operation` tells what the engine makes of it "
+			"(?async=1).\"}");
 	jsonw_raw(w, "default",
 		  "{\"description\":\"Refused or failed.\",\"content\":{\"application/json\":"
 		  "{\"schema\":{\"$ref\":\"#/components/schemas/Error\"}}}}");
@@ -348,7 +357,7 @@ static void put_operation(struct jsonw *w, const char *tag, const struct endpoin
 	jsonw_close(w, ']');
 	jsonw_text(w, "summary", ep->doc);
 	put_roles(w, ep->roles);
-	put_scope(w, resource_find(tag, strlen(tag)), ep);
+	put_scope(w, tag, ep);
 	put_aliases(w, ep->aliases);
 	if (ep->flags & EP_ADDED)
 		jsonw_bool(w, "x-added", true);

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/apidb.h"
 #include "api/endpoint.h"
+#include "api/logo.h"
 #include "base/digest.h"
 
 #define COOKIE "ncpx_session"

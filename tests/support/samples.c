@@ -243,13 +243,6 @@ const struct sample samples[] = {
 	  NULL },
 	{ "firewall/delete-rule", "{\"rule_number\":1}", NULL },
 	{ "firewall/fail2ban", "{}", NULL },
-	{ "tokens/list", "{}", "user_id" },
-	{ "tokens/scopes", "{}", NULL },
-	{ "tokens/create",
-	  "{\"name\":\"backup\",\"scopes\":[\"dns:read\",\"email\"],\"expires_days\":30}", NULL },
-	{ "tokens/revoke", "{\"id\":\"$OWN\"}", NULL },
-	{ "tokens/revoke-all", "{}", "user_id" },
-
 	{ "revisions/list", "{\"page\":1,\"per_page\":25,\"before\":100,\"account_id\":1}",
 	  "actor resource" },
 	{ "revisions/get", "{\"revision\":\"$TRIAL\"}", NULL },
@@ -269,7 +262,23 @@ const struct sample samples[] = {
 	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false,"
 	  "\"message\":\"try\"}",
 	  NULL },
+	{ "tokens/list", "{}", "user_id" },
+	{ "tokens/scopes", "{}", NULL },
+	{ "tokens/create",
+	  "{\"name\":\"backup\",\"scopes\":[\"dns:read\",\"email\"],\"expires_days\":30}", NULL },
+	{ "tokens/revoke", "{\"id\":\"$OWN\"}", NULL },
+	{ "tokens/revoke-all", "{}", "user_id" },
+
 	{ "firewall/unban", "{\"jail\":\"sshd\",\"ip\":\"192.0.2.3\"}", NULL },
+
+	{ "status/summary", "{}", NULL },
+	{ "status/get", "{\"resource\":\"domain/example.com\"}", NULL },
+	{ "status/list", "{\"account_id\":1,\"kind\":\"domain\"}", NULL },
+	{ "drift/list", "{}", NULL },
+	{ "events/stream", "{\"last_event_id\":\"0123abcd-1\"}", NULL },
+	{ "operations/list", "{}", NULL },
+	{ "operations/get", "{\"operation_id\":\"x\"}", NULL },
+	{ "operations/cancel", "{\"operation_id\":\"x\"}", NULL },
 };
 
 const size_t n_samples = ARRAY_LEN(samples);
