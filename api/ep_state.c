@@ -306,7 +306,7 @@ static const struct endpoint state_rows[] = {
 	{ .action = "apply",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_ADMIN,
-	  .flags = EP_ADDED,
+	  .flags = EP_ADDED | EP_CREDENTIALS, /* a state file can set passwords */
 	  .op = EP_CUSTOM,
 	  .place = ON_WRITER,
 	  PARAMS(state_apply_params),

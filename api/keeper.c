@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/apidb.h"
 #include "api/guess.h"
+#include "api/session.h"
 #include "base/log.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 
 struct keeper {
 	struct api *api;
+	int64_t head; /* up to which sessions were looked at */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t ends;
@@ -79,6 +81,19 @@ static int clean(struct sql *db, struct err *err)
 	return r < 0 ? r : guess_clean(db, now, err);
 }
 
+static int end_sessions(struct keeper *k, struct seat *seat, struct err *err)
+{
+	int64_t head = 0;
+	int r = store_head(seat->store, &head, err);
+
+	if (r < 0 || head == k->head)
+		return r;
+	r = session_end_outdated(seat, k->head, head, err);
+	if (r >= 0)
+		k->head = head;
+	return r;
+}
+
 static void take_settings(struct api *api, struct store *s, struct err *err)
 {
 	int r = live_read(api->live, s, err);
@@ -102,6 +117,8 @@ static void turn(struct keeper *k, bool is_clean)
 		return;
 	}
 	take_settings(k->api, seat->store, &err);
+	if (end_sessions(k, seat, &err) < 0)
+		log_error("sessions: %s", err.msg);
 	if (write_used(k, seat->db, &err) < 0 || (is_clean && clean(seat->db, &err) < 0))
 		log_error("api.db: %s", err.msg);
 }
@@ -156,6 +173,9 @@ int keeper_start(struct api *api, struct keeper **ret, struct err *err)
 	take_settings(api, seat->store, err); /* before anybody asks */
 	if (err->code)
 		return -(int)err->code;
+	r = store_head(seat->store, &k->head, err);
+	if (r < 0)
+		return r;
 	e = make_lock(k);
 	if (!e)
 		e = pthread_create(&k->thread, NULL, run, k);

@@ -1,6 +1,6 @@
 /*
  * The thread that keeps house, each second: settings that changed take effect,
- * the use of tokens is written down; each minute what has expired goes. So no
+ * sessions of passwords that changed end, the use of tokens is written down; each minute what has expired goes. So no
  * request waits for api.db to be written because it was read.
  */
 #ifndef API_KEEPER_H

@@ -75,7 +75,7 @@ static bool is_portal_of(struct call *c, enum role role)
 {
 	uint16_t port;
 
-	if (!live_int(c->api->live, LIVE_PORT_ROLES) || c->who.scopes || !c->request)
+	if (!c->request || c->who.scopes || !live_int(c->api->live, LIVE_PORT_ROLES))
 		return true;
 	port = request_local_port(c->request);
 	return port == 8882   ? role == ROLE_ADMIN
@@ -98,6 +98,34 @@ int session_password_rev(struct call *c, const char *username, int64_t *ret, str
 	r = sql_step(st, err);
 	*ret = r > 0 ? sql_int(st, 0) : 0;
 	return r < 0 ? r : 0;
+}
+
+/* What is left of sessions when another program has set the password: who holds on to one is out. */
+static int end_outdated(const struct change_row *row, void *arg, struct err *err)
+{
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "outdated");
+	struct seat *seat = arg;
+	struct call c = { .ctx = tmp, .seat = seat, .store = seat->store };
+	struct user *u = NULL;
+	int64_t rev = 0;
+	int r;
+
+	if (strcmp(row->kind, kind_user.name) != 0)
+		return 0;
+	r = store_get(tmp, seat->store, &kind_user, row->key, &u, err);
+	if (r >= 0)
+		r = session_password_rev(&c, u->username, &rev, err);
+	if (r >= 0)
+		r = apidb_run(seat->db, err, "DELETE FROM session WHERE user_id=?1 AND pw_rev<?2",
+			      u->base.id, rev);
+	if (r == -ERR_NOTFOUND)
+		err_clear(err); /* gone: its sessions open nothing */
+	return r < 0 && r != -ERR_NOTFOUND ? r : 0;
+}
+
+int session_end_outdated(struct seat *seat, int64_t from, int64_t to, struct err *err)
+{
+	return store_changes(seat->store, from, to, end_outdated, seat, err);
 }
 
 int session_is_current(struct call *c, const char *username, int64_t pw_rev, struct err *err)

@@ -56,6 +56,11 @@ int session_start(struct call *c, int64_t user, int64_t pw_rev, struct err *err)
 int session_end(struct call *c, const char *handle, struct err *err) must_check;
 int session_end_user(struct call *c, int64_t user, const char *keep, struct err *err) must_check;
 int session_end_all(struct call *c, struct err *err) must_check;
+/*
+ * Drops the sessions of older passwords of users that changed after revision FROM up to TO. They open
+ * nothing without it; what looks for their rows alone (a stream that lasts) sees that they ended.
+ */
+int session_end_outdated(struct seat *seat, int64_t from, int64_t to, struct err *err) must_check;
 /* Revision c->rev set USER's password: all sessions but the caller's own end. */
 int session_new_password(struct call *c, int64_t user, struct err *err) must_check;
 
