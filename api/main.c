@@ -1,30 +1,12 @@
 /* novacpx-api: the HTTP face, which writes desired state and never touches the machine. */
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #include "api/config.h"
 #include "api/confine.h"
+#include "api/serve.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-/* Serves until it is told to end; HUP reads the certificate again. */
-static int serve(const void *ctx, struct config *c, struct api *api, const sigset_t *signals)
-{
-	int sig;
-
-	while (sigwait(signals, &sig) == 0 && sig == SIGHUP) {
-		struct err err = ERR_INIT;
-		int r = config_certificate(ctx, c, &err);
-
-		if (r >= 0)
-			r = http_certificate(api->http, c->api.http.cert_pem, c->api.http.key_pem,
-					     &err);
-		if (r < 0)
-			log_error("%s; the old one stays", err.msg);
-	}
-	return 0;
-}
 
 /* The folder of PATH; "." is never meant. */
 static const char *folder_of(const void *ctx, const char *path)
@@ -40,7 +22,8 @@ static int give_up_rights(const void *ctx, const struct config *c, struct err *e
 	const struct confine_path paths[] = {
 		{ c->state, true },
 		{ folder_of(ctx, c->api.access_log), true },
-		{ folder_of(ctx, c->cert), false },
+		{ folder_of(ctx, c->cert.path), false },
+		{ folder_of(ctx, c->cert.key_path), false },
 		{ c->api.engine, false },
 	};
 	int r = confine_user(c->root, "novacpx", err);
@@ -59,7 +42,8 @@ static int start(const void *ctx, struct config *c, struct api **ret, struct err
 	if (r >= 0 && c->is_confined)
 		r = give_up_rights(ctx, c, err);
 	if (r >= 0)
-		r = config_certificate(ctx, c, err);
+		r = server_cert_load(ctx, &c->cert, &c->api.http.cert_pem, &c->api.http.key_pem,
+				     err);
 	if (r >= 0)
 		r = api_start(ctx, &c->api, ret, err);
 	if (r >= 0 && c->is_confined)
@@ -91,7 +75,7 @@ int main(int argc, char **argv)
 			log_info("%s on port %u",
 				 config.api.http.ports[i].is_tls ? "HTTPS" : "HTTP",
 				 http_port_of(api->http, i));
-		r = serve(ctx, &config, api, &signals);
+		serve(api, &config.cert, &signals);
 	}
 	api_stop(&api);
 	if (r < 0)
