@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/confine.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -27,10 +28,12 @@ static const char usage[] =
 	"                     renewed); a file that takes its place is used within a minute\n"
 	"  --key FILE         the key, when it has a file of its own\n"
 	"  --host NAME        the host's name, for a certificate of its own (localhost)\n"
-	"  --proxy ADDRESS    a proxy whose X-Forwarded-For is believed; several times\n"
+	"  --proxy ADDRESS    a proxy (or network) whose X-Forwarded-For is believed, beside those of the\n"
+	"                     setting trusted_proxies; several times\n"
 	"  --access-log FILE  failed logins, for fail2ban\n"
 	"  --rate N, --login-rate N\n"
-	"                     requests and logins a client may make in a minute (120, 10)\n"
+	"                     requests and logins a client may make in a minute, above the settings\n"
+	"                     api_rate and api_login_rate\n"
 	"  --unconfined       keeps rights and system calls (for tests)\n"
 	"  --version, --help\n";
 
@@ -192,3 +195,29 @@ int config_sockets(struct config *c, struct err *err)
 }
 
 /* NOLINTEND(concurrency-mt-unsafe) */
+
+/* The folder of PATH; "." is never meant. */
+static const char *folder_of(const void *ctx, const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && slash != path ? mem_strn(ctx, path, (size_t)(slash - path)) : path;
+}
+
+int config_confine(const void *ctx, const struct config *c, struct err *err)
+{
+	const struct confine_path paths[] = {
+		{ c->state, true },
+		{ folder_of(ctx, c->api.access_log), true },
+		{ folder_of(ctx, c->cert.path), false },
+		{ folder_of(ctx, c->cert.key_path), false },
+		{ c->api.engine, false },
+	};
+	int r = confine_user(c->root, "novacpx", err);
+
+	if (r >= 0)
+		r = confine_files(paths, ARRAY_LEN(paths), err);
+	if (r == 0)
+		log_info("the kernel has no Landlock: files are kept by their owners and modes");
+	return r;
+}

@@ -224,7 +224,7 @@ struct change *crud_change(struct changeset *cs, enum change_op op, const void *
 	return change;
 }
 
-static enum err_code worst(const struct problems *p)
+enum err_code crud_worst(const struct problems *p)
 {
 	enum err_code code = ERR_INVALID;
 
@@ -243,7 +243,7 @@ static int tell_problems(struct call *c, const struct changeset *cs, const struc
 		call_problem(c, param_for(c, cs, &p->v[i]), p->v[i].msg);
 	if (p->n && !c->resource)
 		c->resource = mem_str(c->ctx, p->v[0].resource); /* for the audit row */
-	return p->n ? err_set(err, worst(p), "%s", p->v[0].msg) : -(int)err->code;
+	return p->n ? err_set(err, crud_worst(p), "%s", p->v[0].msg) : -(int)err->code;
 }
 
 /* A request that comes again under its key: what it made the first time, if that is still there. */
@@ -285,10 +285,12 @@ static const char *subject_of(struct call *c, const struct changeset *cs)
 	return res_name(c->ctx, res);
 }
 
-int crud_apply(struct call *c, struct changeset *cs, struct err *err)
+struct revision crud_revision(struct call *c)
 {
-	struct revision rev = {
-		.time = (int64_t)time(NULL),
+	int64_t now = (int64_t)time(NULL);
+
+	return (struct revision){
+		.time = now,
 		.actor = c->who.username ? c->who.username : "billing",
 		.source = c->who.role == ROLE_BILLING ? "whmcs" : "api",
 		.actor_id = c->who.id,
@@ -297,21 +299,42 @@ int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 		       : c->who.role == ROLE_BILLING ? "key"
 						     : "token",
 		.action = c->endpoint->audit,
-		.about = subject_of(c, cs),
 		.seen_rev = c->seen_rev,
 		.idempotency = c->is_dry_run ? NULL : c->idempotency,
+		.confirm_until = c->confirm_s ? now + c->confirm_s : 0,
 	};
+}
+
+int crud_written(struct call *c, int r, const struct revision *rev, struct err *err)
+{
+	struct trial trial = { .rev = 0 };
+
+	c->is_open = r > 0;
+	c->rev = rev->rev;
+	if (r > 0)
+		c->confirm_until = rev->confirm_until;
+	if (!rev->repeated)
+		return 0;
+	r = store_trial(c->ctx, c->store, rev->rev, &trial, err);
+	if (r > 0 && trial.state == TRIAL_WAITING)
+		c->confirm_until = trial.until;
+	return r < 0 ? r : 0;
+}
+
+int crud_apply(struct call *c, struct changeset *cs, struct err *err)
+{
+	struct revision rev = crud_revision(c);
 	struct problems problems = { .ctx = c->ctx };
 	int r;
 
+	rev.about = subject_of(c, cs);
 	if (c->is_dry_run)
 		c->plan = write_plan_of(cs);
 	r = store_apply(c->store, cs, &rev, &problems, err);
 	if (r < 0)
 		return tell_problems(c, cs, &problems, err);
-	c->is_open = r > 0;
-	c->rev = rev.rev;
-	return rev.repeated ? find_first(c, cs, err) : 0;
+	r = crud_written(c, r, &rev, err);
+	return r >= 0 && rev.repeated ? find_first(c, cs, err) : r;
 }
 
 int crud_account_of_user(struct call *c, const char *username, struct account **ret,

@@ -56,6 +56,7 @@ struct param {
 	const char *field;       /* of the endpoint's kind; NULL: the handler takes it */
 	const struct kind *kind; /* PARAM_REF */
 	int64_t min, max;        /* PARAM_INT, when max > min */
+	size_t text_max;         /* bytes; 0: ARGS_TEXT_MAX */
 	const char *dflt;        /* as text, for the docs and for what is not given */
 	const char *const *choices;
 	const char *doc;
@@ -84,6 +85,9 @@ enum endpoint_flags {
 	EP_STREAM = 1 << 4,  /* the handler answers with a stream */
 	EP_MACHINE = 1 << 5, /* acts on or reads the live machine: 503 until the engine offers it */
 	EP_ADDED = 1 << 6,   /* not of the original's contract */
+	EP_ENGINE = 1 << 7,  /* asks the engine: 503 while that does not run */
+	EP_UNCOUNTED = 1 << 8,   /* no rate limit */
+	EP_CREDENTIALS = 1 << 9, /* a token needs a scope of its own for it: scope.h */
 };
 
 struct change;

@@ -1,6 +1,7 @@
 /* novacpx-api: the HTTP face, which writes desired state and never touches the machine. */
 #include <signal.h>
-#include <string.h>
+#include <stdint.h>
+#include <sys/resource.h>
 
 #include "api/config.h"
 #include "api/confine.h"
@@ -8,39 +9,36 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The folder of PATH; "." is never meant. */
-static const char *folder_of(const void *ctx, const char *path)
+enum {
+	CONNECTIONS = 8192, /* the server's default */
+	FDS_BESIDES = 512,
+};
+
+/* A descriptor a connection, and what the rest of the program needs. */
+static void raise_limit(const struct http_opts *http)
 {
-	const char *slash = path ? strrchr(path, '/') : NULL;
+	rlim_t wanted = (http->connections ? http->connections : CONNECTIONS) + FDS_BESIDES;
+	struct rlimit fds;
 
-	return slash && slash != path ? mem_strn(ctx, path, (size_t)(slash - path)) : path;
-}
-
-/* Before the first thread, which the rules for files would not reach. */
-static int give_up_rights(const void *ctx, const struct config *c, struct err *err)
-{
-	const struct confine_path paths[] = {
-		{ c->state, true },
-		{ folder_of(ctx, c->api.access_log), true },
-		{ folder_of(ctx, c->cert.path), false },
-		{ folder_of(ctx, c->cert.key_path), false },
-		{ c->api.engine, false },
-	};
-	int r = confine_user(c->root, "novacpx", err);
-
-	if (r >= 0)
-		r = confine_files(paths, ARRAY_LEN(paths), err);
-	if (r == 0)
-		log_info("the kernel has no Landlock: files are kept by their owners and modes");
-	return r;
+	if (getrlimit(RLIMIT_NOFILE, &fds) < 0 || fds.rlim_cur >= wanted)
+		return;
+	/* root may raise the hard limit too */
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ wanted, MAX(fds.rlim_max, wanted) }) == 0)
+		return;
+	fds.rlim_cur = MIN(fds.rlim_max, wanted);
+	if (setrlimit(RLIMIT_NOFILE, &fds) < 0 || fds.rlim_cur < wanted)
+		log_warn("%ju descriptors may be open, %ju are needed for all connections: fewer "
+			 "clients are served at once; raise the limit of open files (LimitNOFILE=)",
+			 (uintmax_t)fds.rlim_cur, (uintmax_t)wanted);
 }
 
 static int start(const void *ctx, struct config *c, struct api **ret, struct err *err)
 {
 	int r = config_sockets(c, err);
 
+	raise_limit(&c->api.http);
 	if (r >= 0 && c->is_confined)
-		r = give_up_rights(ctx, c, err);
+		r = config_confine(ctx, c, err);
 	if (r >= 0)
 		r = server_cert_load(ctx, &c->cert, &c->api.http.cert_pem, &c->api.http.key_pem,
 				     err);

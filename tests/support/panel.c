@@ -6,9 +6,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "api/apidb.h"
 #include "api/session.h"
+#include "api/totp.h"
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/fs.h"
@@ -124,20 +127,84 @@ const char *panel_session(struct panel *p, enum panel_who who)
 	return mem_str(p->ctx, hex);
 }
 
-static void seed_sessions(struct panel *p)
+void panel_log_in_all(struct panel *p)
 {
 	struct err err = ERR_INIT;
 	struct sql *db = NULL;
 
-	assert_ok(session_db_open(p->ctx, p->db, &db, &err), &err);
+	assert_ok(apidb_open(p->ctx, p->db, &db, &err), &err);
 	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++)
-		assert_ok(sql_exec(db,
-				   mem_fmt(p->ctx,
-					   "INSERT INTO session VALUES('%s',%d,'192.0.2.9','test',"
-					   "unixepoch(),unixepoch()+3600)",
-					   panel_session(p, who), (int)who + 1),
-				   &err),
-			  &err);
+		assert_ok(
+			sql_exec(
+				db,
+				mem_fmt(p->ctx,
+					"INSERT OR REPLACE INTO session VALUES('%s',%d,'192.0.2.9','test',"
+					"unixepoch(),unixepoch()+3600,unixepoch())",
+					panel_session(p, who), (int)who + 1),
+				&err),
+			&err);
+	(void)talloc_free(db);
+}
+
+static const char *token_text(const void *ctx, enum panel_who who)
+{
+	char digits[TOKEN + 1];
+
+	token_of(who, digits);
+	return mem_fmt(ctx, TOKEN_PREFIX "%s", digits);
+}
+
+static const char *digest_text(const void *ctx, const char *text)
+{
+	struct digest d = digest_of(text, strlen(text));
+	char hex[DIGEST_HEX_LEN + 1];
+
+	digest_hex(&d, hex);
+	return mem_str(ctx, hex);
+}
+
+static void seed_tokens(struct panel *p)
+{
+	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++)
+		panel_db(p, mem_fmt(p->ctx,
+				    "INSERT INTO token(id, digest, user_id, name, hint, scopes, "
+				    "created) VALUES(%d,'%s',%d,'test','ncpx_','*',unixepoch())",
+				    (int)who + 1, panel_session(p, who), (int)who + 1));
+}
+
+const char *panel_token(struct panel *p, enum panel_who who, const char *scopes)
+{
+	panel_db(p,
+		 mem_fmt(p->ctx, "UPDATE token SET scopes='%s' WHERE id=%d", scopes, (int)who + 1));
+	return token_text(p->ctx, who);
+}
+
+const char *panel_factor(struct panel *p, bool is_on)
+{
+	static const uint8_t secret[TOTP_SECRET_LEN + 1] = "12345678901234567890";
+
+	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++) {
+		panel_db(p,
+			 mem_fmt(p->ctx,
+				 "REPLACE INTO totp(user_id, %s, last_step) "
+				 "VALUES(%d,CAST('%s' AS BLOB),0); "
+				 "REPLACE INTO recovery VALUES(%d,'%s')",
+				 is_on ? "secret" : "pending", (int)who + 1, (const char *)secret,
+				 (int)who + 1, digest_text(p->ctx, "ABCDEFGHABCDEFGH")));
+	}
+	if (is_on)
+		return "abcd-efgh-abcd-efgh";
+	return mem_fmt(p->ctx, "%06u",
+		       (unsigned)totp_code(secret, TOTP_SECRET_LEN, time(NULL) / TOTP_STEP_S));
+}
+
+void panel_db(struct panel *p, const char *text)
+{
+	struct err err = ERR_INIT;
+	struct sql *db = NULL;
+
+	assert_ok(apidb_open(p->ctx, p->db, &db, &err), &err);
+	assert_ok(sql_exec(db, text, &err), &err);
 	(void)talloc_free(db);
 }
 
@@ -161,9 +228,8 @@ static void remove_dir(const char *dir)
 	assert_int_equal(fs_remove_tree(root, dir, 0, NULL), 0);
 }
 
-void panel_start(struct panel *p)
+void panel_seed(struct panel *p)
 {
-	struct err err = ERR_INIT;
 	const char *dir;
 
 	p->ctx = mem_ctx(NULL, "panel");
@@ -174,14 +240,28 @@ void panel_start(struct panel *p)
 	p->opts.db = p->db = mem_fmt(p->ctx, "%s/api.db", dir);
 	p->opts.access_log = p->access_log = mem_fmt(p->ctx, "%s/access.log", dir);
 	p->opts.engine = mem_fmt(p->ctx, "%s/engine.sock", dir);
+	seed_model(p);
+	panel_log_in_all(p);
+	seed_tokens(p);
+}
+
+void panel_remove(struct panel *p)
+{
+	remove_dir(p->dir);
+	mem_freep(&p->ctx);
+}
+
+void panel_start(struct panel *p)
+{
+	struct err err = ERR_INIT;
+
+	panel_seed(p);
 	p->opts.http.n_ports = 1;
 	p->opts.http.threads = 1;
 	p->opts.http.ports[0] = (struct http_port){ .address = "127.0.0.1", .fd = -1 };
 	p->opts.waiters = 2;
 	for (size_t i = 0; i < RATE_CLASSES; i++)
 		p->opts.rate.limit[i] = p->opts.rate.limit[i] ? p->opts.rate.limit[i] : 1000000;
-	seed_model(p);
-	seed_sessions(p);
 	assert_ok(api_start(p->ctx, &p->opts, &p->api, &err), &err);
 	p->web.port = http_port_of(p->api->http, 0);
 }
@@ -191,13 +271,12 @@ void panel_stop(struct panel *p)
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	api_stop(&p->api);
-	remove_dir(p->dir);
-	mem_freep(&p->ctx);
+	panel_remove(p);
 }
 
 /* Asking */
 
-static const char *proof_of(struct panel *p, enum panel_who who)
+const char *panel_proof(struct panel *p, enum panel_who who)
 {
 	char token[TOKEN + 1];
 
@@ -247,7 +326,7 @@ struct panel_answer panel_upload(struct panel *p, enum panel_who who, const char
 			     "POST /api/%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s"
 			     "Content-Type: multipart/form-data; boundary=XX\r\n"
 			     "Content-Length: %zu\r\n\r\n%s",
-			     path, proof_of(p, who), strlen(part) + len + strlen(end), part));
+			     path, panel_proof(p, who), strlen(part) + len + strlen(end), part));
 	/* a server that has heard enough may close */
 	for (size_t n = 0; n < len;) {
 		ssize_t put = send(fd, (const char *)data + n, len - n, MSG_NOSIGNAL);
@@ -270,7 +349,7 @@ struct panel_answer panel_ask(struct panel *p, enum panel_who who, const char *m
 	char *text = mem_fmt(p->ctx,
 			     "%s %s%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s%s%s"
 			     "Content-Length: %zu\r\n\r\n%s",
-			     method, bar, path, proof_of(p, who), lines,
+			     method, bar, path, panel_proof(p, who), lines,
 			     is_last ? "Connection: close\r\n" : "", body ? strlen(body) : 0,
 			     body ? body : "");
 	char *got;
