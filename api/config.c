@@ -9,14 +9,11 @@
 #include <unistd.h>
 
 #include "api/confine.h"
-#include "api/tls.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum {
 	FIRST_PASSED_FD = 3, /* sd_listen_fds(3) */
-	PEM_MAX = 256 * 1024,
 };
 
 static const char usage[] =
@@ -27,7 +24,9 @@ static const char usage[] =
 	"  --http PORT        HTTP on PORT, on 127.0.0.1 alone\n"
 	"  --state DIR        where model.db and api.db are, beneath the root (/var/lib/novacpx/model)\n"
 	"  --engine PATH      the engine's socket, beneath the root (/run/novacpx/engine.sock)\n"
-	"  --certificate FILE certificate and key, PEM (STATE/tls.pem, made when it is not there)\n"
+	"  --certificate FILE certificate and key, PEM (STATE/tls.pem, made when it is not there, and\n"
+	"                     renewed); a file that takes its place is used within a minute\n"
+	"  --key FILE         the key, when it has a file of its own\n"
 	"  --host NAME        the host's name, for a certificate of its own (localhost)\n"
 	"  --proxy ADDRESS    a proxy (or network) whose X-Forwarded-For is believed, beside those of the\n"
 	"                     setting trusted_proxies; several times\n"
@@ -91,8 +90,9 @@ static void take_option(const void *ctx, struct config *c, int option, const cha
 	case 'p': add_port(c, value, false); break;
 	case 's': c->state = value; break;
 	case 'e': c->api.engine = value; break;
-	case 'c': c->cert = value; break;
-	case 'n': c->host = value; break;
+	case 'c': c->cert.path = value; break;
+	case 'k': c->cert.key_path = value; break;
+	case 'n': c->cert.host = value; break;
 	case 'x': add_proxy(ctx, c, value); break;
 	case 'a': c->api.access_log = value; break;
 	case 'R': c->api.rate.limit[RATE_OTHER] = number("rate", value, 1, 1000000000); break;
@@ -119,6 +119,7 @@ void config_parse(const void *ctx, int argc, char **argv, struct config *ret)
 		{ "state", required_argument, NULL, 's' },
 		{ "engine", required_argument, NULL, 'e' },
 		{ "certificate", required_argument, NULL, 'c' },
+		{ "key", required_argument, NULL, 'k' },
 		{ "host", required_argument, NULL, 'n' },
 		{ "proxy", required_argument, NULL, 'x' },
 		{ "access-log", required_argument, NULL, 'a' },
@@ -134,7 +135,7 @@ void config_parse(const void *ctx, int argc, char **argv, struct config *ret)
 
 	*ret = (struct config){ .root = "/",
 				.state = "/var/lib/novacpx/model",
-				.host = "localhost",
+				.cert = { .host = "localhost" },
 				.is_confined = true };
 	ret->api.engine = "/run/novacpx/engine.sock";
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
@@ -150,8 +151,8 @@ void config_parse(const void *ctx, int argc, char **argv, struct config *ret)
 	ret->api.engine = beneath(ctx, ret->root, ret->api.engine);
 	ret->api.model = mem_fmt(ctx, "%s/model.db", ret->state);
 	ret->api.db = mem_fmt(ctx, "%s/api.db", ret->state);
-	if (!ret->cert)
-		ret->cert = mem_fmt(ctx, "%s/tls.pem", ret->state);
+	if (!ret->cert.path)
+		ret->cert.path = mem_fmt(ctx, "%s/tls.pem", ret->state);
 }
 
 static int port_of(int fd, uint16_t *ret, struct err *err)
@@ -195,30 +196,6 @@ int config_sockets(struct config *c, struct err *err)
 
 /* NOLINTEND(concurrency-mt-unsafe) */
 
-int config_certificate(const void *ctx, struct config *c, struct err *err)
-{
-	const char *cert = NULL, *key = NULL;
-	cleanup_(fd_close) int root = fs_root_open("/", err);
-	char *pem = NULL;
-	size_t len;
-	int r = root < 0 ? root : fs_read(ctx, root, c->cert, PEM_MAX, 0, &pem, &len, err);
-
-	if (r == -ERR_NOTFOUND) {
-		err_clear(err);
-		r = tls_self_signed(ctx, c->host, &cert, &key, err);
-		if (r < 0)
-			return r;
-		pem = mem_fmt(ctx, "%s%s", cert, key);
-		r = fs_write_atomic(root, c->cert, pem, strlen(pem), 0600, err);
-	}
-	if (r >= 0)
-		r = tls_check_pair(pem, pem, err);
-	if (r < 0)
-		return err_wrap(err, "certificate %s", c->cert);
-	c->api.http.cert_pem = c->api.http.key_pem = pem;
-	return 0;
-}
-
 /* The folder of PATH; "." is never meant. */
 static const char *folder_of(const void *ctx, const char *path)
 {
@@ -232,7 +209,8 @@ int config_confine(const void *ctx, const struct config *c, struct err *err)
 	const struct confine_path paths[] = {
 		{ c->state, true },
 		{ folder_of(ctx, c->api.access_log), true },
-		{ folder_of(ctx, c->cert), false },
+		{ folder_of(ctx, c->cert.path), false },
+		{ folder_of(ctx, c->cert.key_path), false },
 		{ c->api.engine, false },
 	};
 	int r = confine_user(c->root, "novacpx", err);

@@ -1,11 +1,11 @@
 /* novacpx-api: the HTTP face, which writes desired state and never touches the machine. */
-#include <errno.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
 #include "api/config.h"
 #include "api/confine.h"
+#include "api/serve.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -13,24 +13,6 @@ enum {
 	CONNECTIONS = 8192, /* the server's default */
 	FDS_BESIDES = 512,
 };
-
-/* Serves until it is told to end; HUP reads the certificate again. */
-static int serve(const void *ctx, struct config *c, struct api *api, const sigset_t *signals)
-{
-	int sig;
-
-	while (sigwait(signals, &sig) == 0 && sig == SIGHUP) {
-		struct err err = ERR_INIT;
-		int r = config_certificate(ctx, c, &err);
-
-		if (r >= 0)
-			r = http_certificate(api->http, c->api.http.cert_pem, c->api.http.key_pem,
-					     &err);
-		if (r < 0)
-			log_error("%s; the old one stays", err.msg);
-	}
-	return 0;
-}
 
 /* A descriptor a connection, and what the rest of the program needs. */
 static void raise_limit(const struct http_opts *http)
@@ -58,7 +40,8 @@ static int start(const void *ctx, struct config *c, struct api **ret, struct err
 	if (r >= 0 && c->is_confined)
 		r = config_confine(ctx, c, err);
 	if (r >= 0)
-		r = config_certificate(ctx, c, err);
+		r = server_cert_load(ctx, &c->cert, &c->api.http.cert_pem, &c->api.http.key_pem,
+				     err);
 	if (r >= 0)
 		r = api_start(ctx, &c->api, ret, err);
 	if (r >= 0 && c->is_confined)
@@ -90,7 +73,7 @@ int main(int argc, char **argv)
 			log_info("%s on port %u",
 				 config.api.http.ports[i].is_tls ? "HTTPS" : "HTTP",
 				 http_port_of(api->http, i));
-		r = serve(ctx, &config, api, &signals);
+		serve(api, &config.cert, &signals);
 	}
 	api_stop(&api);
 	if (r < 0)

@@ -25,20 +25,21 @@ static const char style[] =
 	"overflow-wrap:anywhere}th{background:var(--box);font-weight:600}"
 	".dim{color:var(--dim);margin:.2rem 0}nav li{margin:.2rem 0}";
 
+/* RFC 4648, 4. */
 static void put_base64(struct buf *b, const uint8_t *data, size_t len)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (size_t i = 0; i < len; i += 3) {
-		uint32_t v = (uint32_t)data[i] << 16;
+		size_t n = MIN(len - i, (size_t)3);
+		uint32_t v = 0;
 
-		v |= i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0;
-		v |= i + 2 < len ? data[i + 2] : 0;
-		buf_putc(b, digits[v >> 18]);
-		buf_putc(b, digits[v >> 12 & 63]);
-		buf_putc(b, i + 1 < len ? digits[v >> 6 & 63] : '=');
-		buf_putc(b, i + 2 < len ? digits[v & 63] : '=');
+		for (size_t k = 0; k < 3; k++)
+			v = v << 8 | (k < n ? data[i + k] : 0);
+		for (size_t k = 0; k <= n; k++)
+			buf_putc(b, digits[v >> (18 - 6 * k) & 63]);
+		buf_puts(b, n == 3 ? "" : n == 2 ? "=" : "==");
 	}
 }
 

@@ -85,7 +85,7 @@ static int set_serial(gnutls_x509_crt_t cert)
 }
 
 /* It begins a day early, for clients whose clock is behind. */
-static int fill(struct pair *p, const char *host)
+static int fill(struct pair *p, const char *host, int days)
 {
 	const char *name = strlen(host) <= COMMON_NAME_MAX ? host : "NovaCPX";
 	const time_t begin = time(NULL) - DAY;
@@ -96,8 +96,7 @@ static int fill(struct pair *p, const char *host)
 	if (r >= 0)
 		r = gnutls_x509_crt_set_activation_time(p->cert, begin);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_expiration_time(p->cert,
-							begin + (time_t)TLS_SELF_DAYS * DAY - 1);
+		r = gnutls_x509_crt_set_expiration_time(p->cert, begin + (time_t)days * DAY - 1);
 	if (r >= 0)
 		r = gnutls_x509_crt_set_dn_by_oid(p->cert, GNUTLS_OID_X520_COMMON_NAME, 0, name,
 						  (unsigned)strlen(name));
@@ -125,9 +124,34 @@ static const char *take_text(const void *ctx, gnutls_datum_t *datum)
 	return text;
 }
 
+static gnutls_datum_t text_of(const char *pem)
+{
+	return (gnutls_datum_t){ .data = (unsigned char *)pem, .size = (unsigned)strlen(pem) };
+}
+
+static int read_or_make_key(gnutls_x509_privkey_t key, const char *pem)
+{
+	gnutls_datum_t text = text_of(pem ? pem : "");
+
+	if (pem)
+		return gnutls_x509_privkey_import2(key, &text, GNUTLS_X509_FMT_PEM, NULL,
+						   GNUTLS_PKCS_PLAIN);
+	return gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+					    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+}
+
 int tls_self_signed(const void *ctx, const char *host, const char **ret_cert_pem,
 		    const char **ret_key_pem, struct err *err)
 {
+	const struct tls_self self = { .host = host };
+
+	return tls_make(ctx, &self, ret_cert_pem, ret_key_pem, err);
+}
+
+int tls_make(const void *ctx, const struct tls_self *self, const char **ret_cert_pem,
+	     const char **ret_key_pem, struct err *err)
+{
+	const char *host = self->host;
 	cleanup_(pair_done) struct pair p = { NULL, NULL };
 	gnutls_datum_t cert = { NULL, 0 };
 	gnutls_datum_t key = { NULL, 0 };
@@ -140,10 +164,9 @@ int tls_self_signed(const void *ctx, const char *host, const char **ret_cert_pem
 			       "a certificate is for a host name or an IP address, not \"%.64s\"",
 			       host);
 	pair_init(&p);
-	r = gnutls_x509_privkey_generate(p.key, GNUTLS_PK_ECDSA,
-					 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+	r = read_or_make_key(p.key, self->key_pem);
 	if (r >= 0)
-		r = fill(&p, host);
+		r = fill(&p, host, self->days ? self->days : TLS_SELF_DAYS);
 	if (r >= 0)
 		r = gnutls_x509_crt_export2(p.cert, GNUTLS_X509_FMT_PEM, &cert);
 	if (r >= 0)
@@ -155,11 +178,6 @@ int tls_self_signed(const void *ctx, const char *host, const char **ret_cert_pem
 	}
 	gnutls_free(cert.data);
 	return r < 0 ? fail(err, r, "make a self-signed certificate") : 0;
-}
-
-static gnutls_datum_t text_of(const char *pem)
-{
-	return (gnutls_datum_t){ .data = (unsigned char *)pem, .size = (unsigned)strlen(pem) };
 }
 
 /* Reads the first certificate, and that what follows is certificates too. */

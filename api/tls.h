@@ -18,10 +18,19 @@ enum {
 	TLS_SELF_DAYS = 825,
 };
 
+struct tls_self {
+	const char *host;    /* a name or an IP address */
+	const char *key_pem; /* text with the key; NULL: a new one, EC P-256 */
+	int days;            /* that it lives, the first being yesterday; 0: TLS_SELF_DAYS */
+};
+
 /*
- * A new EC P-256 key and its certificate, for HOST (a name or an IP address), localhost,
- * 127.0.0.1 and ::1. Texts (PEM) on CTX; the key is a secret.
+ * A self-signed certificate for the host, localhost, 127.0.0.1 and ::1. Texts (PEM) on CTX; the key
+ * is a secret.
  */
+int tls_make(const void *ctx, const struct tls_self *self, const char **ret_cert_pem,
+	     const char **ret_key_pem, struct err *err) must_check;
+/* With a new key and the usual life. */
 int tls_self_signed(const void *ctx, const char *host, const char **ret_cert_pem,
 		    const char **ret_key_pem, struct err *err) must_check;
 /* The first certificate of the text is valid now and the key is its own. */

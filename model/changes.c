@@ -77,7 +77,11 @@ void touched_add(struct apply *a, const struct kind *k, void *before, void *afte
 
 char touched_op(const struct touched *t)
 {
-	return !t->before ? '+' : t->after ? '~' : '-';
+	if (!t->before)
+		return '+';
+	if (!t->after)
+		return '-';
+	return '~';
 }
 
 /* Secrets */

@@ -106,7 +106,7 @@ char *text_quote(const void *ctx, const char *s)
 	return mem_str(ctx, q.s);
 }
 
-int check_refuse(const char *value, struct err *err, const char *fmt, ...)
+int(check_refuse)(const char *value, struct err *err, const char *fmt, ...)
 {
 	char why[ERR_MSG_MAX / 2];
 	va_list ap;

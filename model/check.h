@@ -95,6 +95,10 @@ char *text_quote(const void *ctx, const char *s);
 
 /* Raises ERR_INVALID: the quoted VALUE, a colon, and the text. */
 int check_refuse(const char *value, struct err *err, const char *fmt, ...) format_(3, 4);
+
+#ifdef __clang_analyzer__ /* as in base/err.h */
+#	define check_refuse(...) err_is_negative(check_refuse(__VA_ARGS__))
+#endif
 /* Gives VALUE if it equals CANON, else a copy of CANON on CTX. */
 int check_same(const void *ctx, const char *value, const char *canon, const char **ret);
 /* A decimal number without sign, at most MAX; false for anything else. */

@@ -80,11 +80,11 @@ static int setting_derive(const void *ctx, void *res, struct err *err)
 	r = setting_canon(ctx, s->name, s->value, &s->value, err);
 	if (r < 0 && err && !err->path[0])
 		(void)err_at(err, err->code, "/value", "%s", mem_str(ctx, err->msg));
-	if (r >= 0 && row->is_secret) {
-		s->secret = s->value;
-		s->value = SETTING_SECRET;
-	}
-	return r;
+	if (r < 0 || !row || !row->is_secret)
+		return r;
+	s->secret = s->value;
+	s->value = SETTING_SECRET;
+	return 0;
 }
 
 static const struct field setting_fields[] = {

@@ -53,7 +53,7 @@ sqlite3 *sql_handle(struct sql *db)
 	return db->handle;
 }
 
-int sql_fail(struct sql *db, struct err *err, const char *what)
+int(sql_fail)(struct sql *db, struct err *err, const char *what)
 {
 	int rc = sqlite3_errcode(db->handle);
 
@@ -164,9 +164,8 @@ int sql_open_guarded(const void *ctx, int dir, const char *name, struct sql **re
 	path = mem_fmt(NULL, "/proc/self/fd/%d/%s", fd, name);
 	r = open_path(ctx, path, sql_guard_vfs(), fd, SQL_DURABLE, &db, err);
 	if (r < 0)
-		r = sql_guard_explain(dir, name, err);
-	if (r >= 0)
-		r = sql_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0", err);
+		return sql_guard_explain(dir, name, err);
+	r = sql_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0", err);
 	if (r >= 0)
 		*ret = db;
 	return r;

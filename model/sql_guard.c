@@ -109,6 +109,7 @@ static int open_guarded(int dir, const char *name, int flags, mode_t mode)
 	for (int i = 0; i < 3; i++) {
 		cleanup_(fd_close) int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		char path[40];
+		int made;
 
 		if (seen >= 0 && is_theirs(seen, &folder)) {
 			(void)snprintf(path, sizeof(path), FD_FOLDER "%d", seen);
@@ -121,15 +122,9 @@ static int open_guarded(int dir, const char *name, int flags, mode_t mode)
 		}
 		if (errno != ENOENT || !(flags & O_CREAT))
 			return -1;
-		seen = open_as(&folder, dir, name, flags | O_EXCL | O_NOFOLLOW, mode);
-		if (seen >= 0) {
-			int made = seen;
-
-			seen = -1;
+		made = open_as(&folder, dir, name, flags | O_EXCL | O_NOFOLLOW, mode);
+		if (made >= 0 || errno != EEXIST)
 			return made;
-		}
-		if (errno != EEXIST)
-			return -1;
 	}
 	return -1;
 }

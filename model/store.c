@@ -262,16 +262,23 @@ int store_commit(struct store *s, struct err *err)
 	return r;
 }
 
-void store_rollback(struct store *s)
+/* Of a batch the open member alone. */
+static int undo_member(struct store *s)
 {
 	struct err ignored = ERR_INIT;
+	int r;
 
-	if (!s->in_batch)
+	if (!s->has_member || !sql_in_txn(s->db))
+		return 0;
+	r = sql_do(s->db, "ROLLBACK TO member", &ignored);
+	return r < 0 ? r : sql_do(s->db, "RELEASE member", &ignored);
+}
+
+void store_rollback(struct store *s)
+{
+	/* rather nothing of the batch than half a member */
+	if (!s->in_batch || undo_member(s) < 0)
 		sql_rollback(s->db);
-	else if (s->has_member && sql_in_txn(s->db) &&
-		 (sql_do(s->db, "ROLLBACK TO member", &ignored) < 0 ||
-		  sql_do(s->db, "RELEASE member", &ignored) < 0))
-		sql_rollback(s->db); /* rather nothing of the batch than half a member */
 	s->has_member = false;
 }
 

@@ -78,7 +78,8 @@ static const char *canonical(const void *ctx, const char *text)
 		ptrs_add(ctx, &parts, without_default(squeezed(ctx, from, (size_t)(p - from))));
 		from = p + 1;
 	}
-	qsort(parts.v, parts.n, sizeof(*parts.v), by_text);
+	if (parts.n > 1)
+		qsort(parts.v, parts.n, sizeof(*parts.v), by_text);
 	buf_puts(&out, squeezed(ctx, text, (size_t)(open - text)));
 	for (size_t i = 0; i < parts.n; i++)
 		buf_printf(&out, "\n%s", (const char *)parts.v[i]);

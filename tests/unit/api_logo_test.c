@@ -154,8 +154,7 @@ TEST(what_is_no_image_is_refused)
 		"<svgx/>",
 		"GIF8",
 		"hello",
-		"\x7f"
-		"ELF",
+		"\177ELF",
 		"<!--",
 		"<?xml",
 		"BM      ",
