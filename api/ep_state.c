@@ -306,7 +306,7 @@ static const struct endpoint state_rows[] = {
 	{ .action = "apply",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_ADMIN,
-	  .flags = EP_ADDED,
+	  .flags = EP_ADDED | EP_CREDENTIALS, /* it may set anybody's */
 	  .op = EP_CUSTOM,
 	  .place = ON_WRITER,
 	  PARAMS(state_apply_params),
