@@ -154,7 +154,8 @@ static void put_parameter_ref(struct jsonw *w, const char *name)
 /* What every write takes besides. */
 static void put_options(struct jsonw *w, const struct endpoint *ep)
 {
-	static const char *const options[] = { "wait", "dry_run", "If-Match", "Idempotency-Key" };
+	static const char *const options[] = { "wait", "dry_run", "confirm", "If-Match",
+					       "Idempotency-Key" };
 
 	for (size_t i = 0; i < ARRAY_LEN(options) && endpoint_writes(ep); i++)
 		put_parameter_ref(w, options[i]);
@@ -464,6 +465,9 @@ static void put_write_options(struct jsonw *w)
 		"\"minimum\":0,\"maximum\":60}},"
 		"\"dry_run\":{\"name\":\"dry_run\",\"in\":\"query\",\"description\":\"1: answers with "
 		"the plan and writes nothing.\",\"schema\":{\"type\":\"boolean\"}},"
+		"\"confirm\":{\"name\":\"confirm\",\"in\":\"query\",\"description\":\"Seconds after "
+		"which the revision is reverted unless revisions/confirm came.\",\"schema\":{"
+		"\"type\":\"integer\",\"minimum\":10,\"maximum\":86400}},"
 		"\"If-Match\":{\"name\":\"If-Match\",\"in\":\"header\",\"description\":\"The revision "
 		"that the caller saw.\",\"schema\":{\"type\":\"string\"}},"
 		"\"Idempotency-Key\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","

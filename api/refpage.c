@@ -446,7 +446,9 @@ static const char intro[] =
 	"<p>A write changes desired state and answers with its <code>revision</code> and the "
 	"<code>condition</code> of what it was about; the engine applies it afterwards. Writes take "
 	"<code>?wait=SECONDS</code> (holds the answer until it is applied or failed, 60 at most), "
-	"<code>?dry_run=1</code> (the plan, nothing is written), <code>If-Match: REVISION</code> "
+	"<code>?dry_run=1</code> (the plan, nothing is written), <code>?confirm=SECONDS</code> (10 to "
+	"86400; it is reverted then unless <code>revisions/confirm</code> came), "
+	"<code>If-Match: REVISION</code> "
 	"(refused when what it is about was changed since) and <code>Idempotency-Key</code> (the "
 	"same key again is the same change).</p></section>\n";
 

@@ -930,3 +930,29 @@ TEST(a_write_that_waits_tells_the_condition_of_its_one_resource)
 	assert_string_equal(text(json_object_get(a.json, "condition"), "reason"), "NotRunning");
 	panel_stop(&p);
 }
+
+TEST(a_token_applies_state_files_only_with_the_scope_for_passwords)
+{
+	static const struct {
+		const char *scopes;
+		int plan, apply;
+	} tokens[] = { { "state:read", 403, 403 },
+		       { "state:write", 200, 403 },
+		       { "state:credentials", 403, 200 } };
+	struct panel p = { 0 };
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		const char *lines = mem_fmt(
+			p.ctx, "Authorization: Bearer %s\r\nContent-Type: application/json\r\n",
+			panel_token(&p, AS_ADMIN, tokens[i].scopes));
+		const char *body = as_json(&p, "novacpx: 1\nsettings: {ns1_hostname: a.example}\n");
+
+		assert_int_equal(panel_ask(&p, AS_NOBODY, "POST", "state/plan", body, lines).status,
+				 tokens[i].plan);
+		assert_int_equal(
+			panel_ask(&p, AS_NOBODY, "POST", "state/apply", body, lines).status,
+			tokens[i].apply);
+	}
+	panel_stop(&p);
+}
