@@ -25,7 +25,7 @@
 #include "tests/support/testing.h"
 
 enum {
-	ROUND_SHOTS = 500,
+	ROUND_SHOTS = 250,
 	SHOTS = 10000,
 	LOG_MAX = 1 << 20,
 	LOG_IN_EVERY = 3,
