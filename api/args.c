@@ -191,7 +191,7 @@ static const char *put(struct call *c, const struct param *p, const char *text, 
 		return p->type == PARAM_LIST
 			       ? "must be a list of texts"
 			       : "must be a text, a number or a boolean, not a list or object";
-	if (strlen(text) > ARGS_TEXT_MAX)
+	if (strlen(text) > (p->text_max ? p->text_max : ARGS_TEXT_MAX))
 		return "is too long";
 	switch (p->type) {
 	case PARAM_INT: return put_int(c->ctx, p, text, a);

@@ -64,6 +64,13 @@ const char *call_sql(struct call *c, const char *text)
 	return kept;
 }
 
+void call_problem_at(struct call *c, const char *param, int line, int column, const char *message)
+{
+	call_problem(c, param, message);
+	c->errors[c->n_errors - 1].line = line;
+	c->errors[c->n_errors - 1].column = column;
+}
+
 void call_problem(struct call *c, const char *param, const char *message)
 {
 	mem_room(c->ctx, &c->errors, &c->errors_cap, c->n_errors + 1, sizeof(*c->errors));

@@ -19,6 +19,7 @@ struct api;
 struct endpoint;
 struct param;
 struct request;
+struct resource;
 
 /* A thread's own connections. */
 struct seat {
@@ -47,6 +48,7 @@ struct caller {
 	const char *username, *email, *theme;
 	const char *session; /* handle of its session; NULL: a token or a key */
 	const char *scopes;  /* of a token, as scope.h says; NULL: all */
+	int64_t token;       /* its id; 0: none */
 	const char *csrf;    /* why a write from a browser is refused, or NULL */
 };
 
@@ -63,6 +65,7 @@ struct arg {
 struct call_error {
 	const char *path; /* "/domain" */
 	const char *message;
+	int line, column; /* in a text that was given; 0: none */
 };
 
 struct call {
@@ -70,6 +73,7 @@ struct call {
 	struct api *api;
 	struct request *request;
 	const struct endpoint *endpoint;
+	const struct resource *group; /* that has it; NULL: none of the table */
 	struct caller who;
 	const char *address; /* of the client, behind a trusted proxy its client's */
 	struct seat *seat;   /* of the thread that has it now */
@@ -79,31 +83,38 @@ struct call {
 	const struct account *account; /* it is about, which the caller may see; NULL: none */
 	void *row;                     /* named by the PARAM_ROW parameter; NULL: none */
 
-	void *prepared; /* by the endpoint's `prepare` */
+	void *prepared;          /* by the endpoint's `prepare` */
+	int64_t new_password_of; /* user whose password it sets: other sessions end with the commit */
 
 	/* what a write asked for besides */
 	bool is_dry_run;
 	int64_t wait_ms;
-	int64_t seen_rev; /* If-Match; 0: none */
+	int64_t seen_rev;  /* If-Match; 0: none */
+	int64_t confirm_s; /* revert it unless confirmed within; 0: it stands */
 	const char *idempotency;
 
 	/* the answer */
 	unsigned status; /* 0: 200, or what the error stands for */
 	const char *message;
-	struct buf data; /* JSON; empty: null */
-	struct jsonw w;  /* over data */
+	const char *refusal; /* JSON: data of an answer that refuses; NULL: none */
+	struct buf data;     /* JSON; empty: null */
+	struct jsonw w;      /* over data */
 	struct call_error *errors;
 	size_t n_errors, errors_cap;
-	struct ptrs headers;  /* struct header */
-	int64_t rev;          /* that it made, or found to hold already; 0: it wrote nothing */
-	const char *type;     /* of a bare answer; NULL: JSON */
-	const char *resource; /* whose condition the answer carries */
-	json_t *plan;         /* of a dry run: the changes, for the engine */
+	struct ptrs headers;   /* struct header */
+	int64_t rev;           /* that it made, or found to hold already; 0: it wrote nothing */
+	const char *type;      /* of a bare answer; NULL: JSON */
+	const char *resource;  /* whose condition the answer carries */
+	int64_t confirm_until; /* of that revision; 0: none */
+	json_t *plan;          /* of a dry run: the changes, for the engine */
+	bool is_plan_beside;   /* its plan is added to the answer's data, and may be missing */
 
 	struct {
+		const char *resource; /* what is not ready, if it is not `resource` itself */
 		const char *type, *reason, *message;
-	} condition; /* of `resource`, when it was waited for */
+	} condition; /* of the revision, when it was waited for */
 
+	int64_t expires;   /* no call but the end of this revision's trial */
 	bool is_audit;     /* on the writer for its audit row alone */
 	int result;        /* meanwhile: what the call came to */
 	bool has_answered; /* by a stream */
@@ -128,6 +139,8 @@ const char *call_sql(struct call *c, const char *text);
 
 /* An error of the answer's list. PATH is the parameter's name on the wire. */
 void call_problem(struct call *c, const char *param, const char *message);
+/* At a place in the parameter's text. */
+void call_problem_at(struct call *c, const char *param, int line, int column, const char *message);
 void call_header(struct call *c, const char *name, const char *value);
 
 #endif

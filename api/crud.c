@@ -48,6 +48,8 @@ int crud_list(struct call *c, const struct shape *shape, struct err *err)
 		.parent = parent_key(c, shape->kind),
 		.search = is_paged ? call_text(c, "search", NULL) : NULL,
 		.status = is_paged ? call_text(c, "status", NULL) : NULL,
+		/* "t.retired": the parameter retired */
+		.with_hidden = shape->hidden && call_int(c, shape->hidden + 2, 0),
 		.page = is_paged ? &page : NULL,
 	};
 	int r;
@@ -222,7 +224,7 @@ struct change *crud_change(struct changeset *cs, enum change_op op, const void *
 	return change;
 }
 
-static enum err_code worst(const struct problems *p)
+enum err_code crud_worst(const struct problems *p)
 {
 	enum err_code code = ERR_INVALID;
 
@@ -239,7 +241,9 @@ static int tell_problems(struct call *c, const struct changeset *cs, const struc
 {
 	for (size_t i = 0; i < p->n; i++)
 		call_problem(c, param_for(c, cs, &p->v[i]), p->v[i].msg);
-	return p->n ? err_set(err, worst(p), "%s", p->v[0].msg) : -(int)err->code;
+	if (p->n && !c->resource)
+		c->resource = mem_str(c->ctx, p->v[0].resource); /* for the audit row */
+	return p->n ? err_set(err, crud_worst(p), "%s", p->v[0].msg) : -(int)err->code;
 }
 
 /* A request that comes again under its key: what it made the first time, if that is still there. */
@@ -267,10 +271,26 @@ static int find_first(struct call *c, struct changeset *cs, struct err *err)
 	return r == -ERR_NOTFOUND && change->op == CHANGE_DELETE ? 0 : r;
 }
 
-int crud_apply(struct call *c, struct changeset *cs, struct err *err)
+/* The first change is what the call is about, what follows goes with it; NULL before it has a name. */
+static const char *subject_of(struct call *c, const struct changeset *cs)
 {
-	struct revision rev = {
-		.time = (int64_t)time(NULL),
+	const struct res *res = cs->n ? cs->v[0].res : NULL;
+
+	if (!res)
+		return NULL;
+	FIELD_FOREACH(f, res->kind) {
+		if ((f->flags & FIELD_KEY) && !field_is_set(f, res))
+			return NULL;
+	}
+	return res_name(c->ctx, res);
+}
+
+struct revision crud_revision(struct call *c)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	return (struct revision){
+		.time = now,
 		.actor = c->who.username ? c->who.username : "billing",
 		.source = c->who.role == ROLE_BILLING ? "whmcs" : "api",
 		.actor_id = c->who.id,
@@ -281,18 +301,40 @@ int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 		.action = c->endpoint->audit,
 		.seen_rev = c->seen_rev,
 		.idempotency = c->is_dry_run ? NULL : c->idempotency,
+		.confirm_until = c->confirm_s ? now + c->confirm_s : 0,
 	};
+}
+
+int crud_written(struct call *c, int r, const struct revision *rev, struct err *err)
+{
+	struct trial trial = { .rev = 0 };
+
+	c->is_open = r > 0;
+	c->rev = rev->rev;
+	if (r > 0)
+		c->confirm_until = rev->confirm_until;
+	if (!rev->repeated)
+		return 0;
+	r = store_trial(c->ctx, c->store, rev->rev, &trial, err);
+	if (r > 0 && trial.state == TRIAL_WAITING)
+		c->confirm_until = trial.until;
+	return r < 0 ? r : 0;
+}
+
+int crud_apply(struct call *c, struct changeset *cs, struct err *err)
+{
+	struct revision rev = crud_revision(c);
 	struct problems problems = { .ctx = c->ctx };
 	int r;
 
+	rev.about = subject_of(c, cs);
 	if (c->is_dry_run)
 		c->plan = write_plan_of(cs);
 	r = store_apply(c->store, cs, &rev, &problems, err);
 	if (r < 0)
 		return tell_problems(c, cs, &problems, err);
-	c->is_open = r > 0;
-	c->rev = rev.rev;
-	return rev.repeated ? find_first(c, cs, err) : 0;
+	r = crud_written(c, r, &rev, err);
+	return r >= 0 && rev.repeated ? find_first(c, cs, err) : r;
 }
 
 int crud_account_of_user(struct call *c, const char *username, struct account **ret,

@@ -29,6 +29,15 @@ struct change *crud_change(struct changeset *cs, enum change_op op, const void *
  * become errors of the answer under the parameters' names. On the writer only.
  */
 int crud_apply(struct call *c, struct changeset *cs, struct err *err) must_check;
+/* Who asks for a revision, from where, and how it was asked for. */
+struct revision crud_revision(struct call *c);
+/*
+ * What became of REV, which the store answered with R >= 0: the call knows its number and, where
+ * its transaction stands open, ends it.
+ */
+int crud_written(struct call *c, int r, const struct revision *rev, struct err *err) must_check;
+/* The code that stands for all of P's. */
+enum err_code crud_worst(const struct problems *p);
 /* The account whose login USERNAME is: 1, or 0 when it has none. */
 int crud_account_of_user(struct call *c, const char *username, struct account **ret,
 			 struct err *err) must_check;

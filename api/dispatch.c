@@ -8,9 +8,13 @@
 #include <time.h>
 
 #include "api/args.h"
+#include "api/client.h"
 #include "api/crud.h"
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
+#include "api/expiry.h"
+#include "api/plan.h"
+#include "api/scope.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -18,7 +22,8 @@
 enum {
 	BODY_MAX = 64 * 1024, /* of endpoints that say nothing else */
 	WAIT_MAX_S = 60,
-	PLAN_TIMEOUT_MS = 60000,
+	CONFIRM_MIN_S = 10,
+	CONFIRM_MAX_S = 86400,
 	HEADERS_MAX = HTTP_HEADERS_MAX,
 };
 
@@ -75,6 +80,10 @@ static void put_errors(struct jsonw *w, const struct call *c)
 		jsonw_open(w, NULL, '{');
 		jsonw_text(w, "path", c->errors[i].path);
 		jsonw_text(w, "message", c->errors[i].message);
+		if (c->errors[i].line) {
+			jsonw_int(w, "line", c->errors[i].line);
+			jsonw_int(w, "column", c->errors[i].column);
+		}
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');
@@ -85,10 +94,12 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	if (!c->rev)
 		return;
 	jsonw_int(w, "revision", c->rev);
-	if (!c->resource || c->is_dry_run)
+	if (c->confirm_until && !c->is_dry_run)
+		jsonw_time(w, "confirm_until", c->confirm_until);
+	if ((!c->resource && !c->condition.type) || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
-	jsonw_text(w, "resource", c->resource);
+	jsonw_text(w, "resource", c->condition.resource ? c->condition.resource : c->resource);
 	jsonw_text(w, "type", c->condition.type ? c->condition.type : "Progressing");
 	jsonw_text(w, "reason", c->condition.type ? c->condition.reason : "Pending");
 	jsonw_text(w, "message",
@@ -122,6 +133,8 @@ static void envelope(const struct call *c, bool is_good, struct buf *out)
 		put_meta(&w, c);
 		put_condition(&w, c);
 	} else {
+		if (c->refusal)
+			jsonw_raw(&w, "data", c->refusal);
 		put_errors(&w, c);
 	}
 	jsonw_close(&w, '}');
@@ -131,6 +144,18 @@ static void add(struct header *list, size_t *n, const char *name, const char *va
 {
 	if (*n + 1 < HEADERS_MAX)
 		list[(*n)++] = (struct header){ name, value };
+}
+
+/* What an endpoint says itself takes the place of what all answers say. */
+static bool replace(struct header *list, size_t n, const struct header *own)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(list[i].name, own->name) != 0 || strcmp(own->name, "Set-Cookie") == 0)
+			continue;
+		list[i].value = own->value;
+		return true;
+	}
+	return false;
 }
 
 static void standard_headers(const struct call *c, struct header *list, size_t *n)
@@ -145,7 +170,8 @@ static void standard_headers(const struct call *c, struct header *list, size_t *
 	for (size_t i = 0; i < c->headers.n; i++) {
 		const struct header *h = c->headers.v[i];
 
-		add(list, n, h->name, h->value);
+		if (!replace(list, *n, h))
+			add(list, n, h->name, h->value);
 	}
 	list[*n] = (struct header){ NULL, NULL };
 }
@@ -158,7 +184,7 @@ static void send_answer(struct call *c, unsigned status)
 
 	standard_headers(c, headers, &n);
 	if (c->endpoint && (c->endpoint->flags & EP_BARE) && status < 400) {
-		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, c->data.data,
+		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, buf_str(&c->data),
 			      c->data.len, headers);
 		return;
 	}
@@ -175,7 +201,8 @@ static bool needs_audit(const struct call *c, int r)
 		return false;
 	if (r >= 0)
 		return ep->audit && !endpoint_writes(ep);
-	return c->status == 403 || (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
+	return c->status == 403 || c->status == 429 ||
+	       (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
 	       (c->status == 401 && (ep->roles == ROLE_BILLING || (ep->flags & EP_LOGIN)));
 }
 
@@ -252,6 +279,7 @@ static int find_endpoint(struct call *c, struct err *err)
 	path += len + (path[len] == '/');
 	len = strcspn(path, "/");
 	c->endpoint = endpoint_find(res, path, len);
+	c->group = res;
 	if (!c->endpoint)
 		return refuse(c, 404, err,
 			      mem_fmt(c->ctx, "Unknown %s action: %.*s", res->name,
@@ -298,6 +326,22 @@ static int check_role(struct call *c, struct err *err)
 	if (c->who.role == ROLE_NOBODY)
 		return refuse(c, 401, err, NULL);
 	return refuse(c, 403, err, NULL);
+}
+
+/* A token may what its scopes say and no more. What anybody may, it may as anybody. */
+static int check_scope(struct call *c, struct err *err)
+{
+	const char *scopes = c->who.scopes;
+
+	if (!scopes || scope_allows(scopes, c->group, c->endpoint))
+		return 0;
+	if (c->endpoint->roles & ROLE_NOBODY) {
+		c->who = (struct caller){ .role = ROLE_NOBODY };
+		return 0;
+	}
+	return refuse(c, 403, err,
+		      mem_fmt(c->ctx, "The token lacks the scope %s; it has: %.256s",
+			      scope_needed(c->ctx, c->group, c->endpoint), scopes));
 }
 
 static bool same_host(const char *origin, const char *host)
@@ -365,6 +409,26 @@ static int read_if_match(struct call *c, struct err *err)
 			   err);
 }
 
+/* A write that is reverted unless somebody says in time that it is right. */
+static int read_confirm(struct call *c, struct err *err)
+{
+	const char *text = request_query(c->request, "confirm");
+	int r = text ? read_number(c, "confirm", text, CONFIRM_MAX_S, &c->confirm_s, err) : 0;
+
+	if (r < 0 || !text)
+		return r;
+	c->status = 400;
+	if (c->confirm_s < CONFIRM_MIN_S)
+		return err_set(err, ERR_INVALID,
+			       "confirm: found %" PRId64 " seconds, allowed are %d to %d",
+			       c->confirm_s, CONFIRM_MIN_S, CONFIRM_MAX_S);
+	if (c->who.role == ROLE_BILLING)
+		return err_set(err, ERR_INVALID,
+			       "confirm: the billing key cannot confirm, so it cannot ask for it");
+	c->status = 0;
+	return 0;
+}
+
 /* What any write may ask for. */
 static int read_options(struct call *c, struct err *err)
 {
@@ -383,6 +447,8 @@ static int read_options(struct call *c, struct err *err)
 		c->status = 400;
 		return err_set(err, ERR_INVALID, "Idempotency-Key: 1 to 128 characters are needed");
 	}
+	if (r >= 0)
+		r = read_confirm(c, err);
 	return r < 0 ? r : read_if_match(c, err);
 }
 
@@ -399,7 +465,7 @@ typedef int step_fn(struct call *c, struct err *err);
 
 /* In this order; what needs the database runs on the seat of the connection's thread. */
 static step_fn *const steps[] = {
-	check_method, authenticate, check_role,   check_origin,
+	check_method, authenticate, check_role,   check_scope, check_origin,
 	read_options, args_read,    args_resolve, offered,
 };
 
@@ -523,34 +589,6 @@ void dispatch_request(struct request *request, void *arg)
 
 /* Before a body is taken */
 
-static bool is_proxy(const struct api *api, const char *address)
-{
-	for (size_t i = 0; api->opts.proxies && api->opts.proxies[i]; i++) {
-		if (strcmp(api->opts.proxies[i], address) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A proxy that we trust says whom it speaks for: the last address that it did not hear from another one. */
-static const char *client_address(const struct api *api, struct request *r)
-{
-	const char *peer = request_peer(r);
-	const char *said = request_header(r, "X-Forwarded-For");
-	const char *last;
-	size_t len;
-
-	if (!said || !is_proxy(api, peer))
-		return peer;
-	last = strrchr(said, ',');
-	last = last ? last + 1 : said;
-	last += strspn(last, " ");
-	len = strspn(last, "0123456789abcdefABCDEF:.");
-	if (len == 0 || len > 45 || last[len + strspn(last + len, " ")])
-		return peer;
-	return mem_strn(request_ctx(r), last, len);
-}
-
 static struct call *call_new(struct api *api, struct request *r)
 {
 	struct call *c = mem_new(request_ctx(r), struct call);
@@ -558,7 +596,7 @@ static struct call *call_new(struct api *api, struct request *r)
 	c->ctx = c;
 	c->api = api;
 	c->request = r;
-	c->address = client_address(api, r);
+	c->address = client_address(api->live, r);
 	c->who.role = ROLE_NOBODY;
 	c->data.ctx = c;
 	c->data.max = BUF_MAX;
@@ -646,31 +684,27 @@ void dispatch_hash(void **items, size_t n, void *arg)
 	}
 }
 
-static int show_plan(struct call *c, struct err *err)
-{
-	json_t *request = json_pack("{s:s, s:O}", "op", "plan", "changes", c->plan);
-	json_t *answer = NULL;
-	char *text;
-	int r = engine_call(c->api->engine, request, PLAN_TIMEOUT_MS, &answer, err);
-
-	json_decref(request);
-	if (r < 0)
-		return r;
-	(void)json_object_del(answer, "ok");
-	text = json_dumps(answer, JSON_COMPACT);
-	json_decref(answer);
-	buf_clear(&c->data);
-	c->w.needs_comma = false;
-	jsonw_raw(&c->w, NULL, text ? text : "null");
-	free(text);
-	return 0;
-}
-
 static const char *text_of(struct call *c, const json_t *object, const char *member)
 {
 	const char *text = json_string_value(json_object_get(object, member));
 
 	return mem_str(c->ctx, text ? text : "");
+}
+
+/* What is the worst for the caller: what will not be done by itself, else the first that is told. */
+static const json_t *worst_of(const json_t *conditions)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(conditions, i, one)
+	{
+		const char *type = json_string_value(json_object_get(one, "type"));
+
+		if (type && strcmp(type, "Progressing") != 0)
+			return one;
+	}
+	return json_array_get(conditions, 0);
 }
 
 /* The answer keeps what was written, whether or not the engine gets to it in time. */
@@ -679,19 +713,20 @@ static void wait_for_engine(struct call *c)
 	struct err err = ERR_INIT;
 	json_t *answer = NULL;
 	json_t *request =
-		json_pack("{s:s, s:I, s:I, s:s?}", "op", "wait", "revision", (json_int_t)c->rev,
+		json_pack("{s:s, s:I, s:I, s:s*}", "op", "wait", "revision", (json_int_t)c->rev,
 			  "timeout_ms", (json_int_t)c->wait_ms, "resource", c->resource);
 	int r = engine_call(c->api->engine, request, c->wait_ms + 2000, &answer, &err);
-	const json_t *first = json_array_get(json_object_get(answer, "conditions"), 0);
+	const json_t *worst = worst_of(json_object_get(answer, "conditions"));
 
 	json_decref(request);
 	c->condition.type = r < 0 ? "Progressing" : "Ready";
 	c->condition.reason = r == -ERR_ABSENT ? "NotRunning" : r < 0 ? "Waiting" : "Applied";
 	c->condition.message = mem_str(c->ctx, r < 0 ? err.msg : NULL);
-	if (first) {
-		c->condition.type = text_of(c, first, "type");
-		c->condition.reason = text_of(c, first, "reason");
-		c->condition.message = text_of(c, first, "message");
+	if (worst) {
+		c->condition.resource = text_of(c, worst, "resource");
+		c->condition.type = text_of(c, worst, "type");
+		c->condition.reason = text_of(c, worst, "reason");
+		c->condition.message = text_of(c, worst, "message");
 	}
 	json_decref(answer);
 }
@@ -705,7 +740,7 @@ void dispatch_wait(void **items, size_t n, void *arg)
 		if (r >= 0)
 			c->store = c->seat->store;
 		if (r >= 0 && c->plan)
-			r = show_plan(c, &c->err);
+			r = plan_show(c, &c->err);
 		else if (r >= 0 && endpoint_writes(c->endpoint))
 			wait_for_engine(c);
 		else if (r >= 0)
@@ -718,6 +753,10 @@ void dispatch_written(struct call *c, int r)
 {
 	bool goes_on;
 
+	if (c->expires) {
+		expiry_done(c, r);
+		return;
+	}
 	if (c->is_audit) {
 		dispatch_finish(c, c->result);
 		return;

@@ -56,6 +56,7 @@ struct param {
 	const char *field;       /* of the endpoint's kind; NULL: the handler takes it */
 	const struct kind *kind; /* PARAM_REF */
 	int64_t min, max;        /* PARAM_INT, when max > min */
+	size_t text_max;         /* bytes; 0: ARGS_TEXT_MAX */
 	const char *dflt;        /* as text, for the docs and for what is not given */
 	const char *const *choices;
 	const char *doc;
@@ -84,6 +85,7 @@ enum endpoint_flags {
 	EP_STREAM = 1 << 4,  /* the handler answers with a stream */
 	EP_MACHINE = 1 << 5, /* acts on or reads the live machine: 503 until the engine offers it */
 	EP_ADDED = 1 << 6,   /* not of the original's contract */
+	EP_CREDENTIALS = 1 << 16, /* a token needs a scope of its own for it: scope.h */
 };
 
 struct change;
@@ -101,7 +103,8 @@ struct endpoint {
 	const char *audit; /* "dns.add-record"; writes must have one */
 	const char
 		*returns; /* of a custom answer: names of the members of data, for docs and tests */
-	size_t body_max;  /* 0: 64 KiB */
+	const char *media; /* type of a bare answer, for docs; NULL: JSON */
+	size_t body_max;   /* 0: 64 KiB */
 	/* On a worker, before `run`: what computes. */
 	int (*prepare)(struct call *c, struct err *err);
 	/* EP_CUSTOM: the handler. Others: called with the change before it is applied, may add to CS. */

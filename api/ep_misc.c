@@ -3,10 +3,11 @@
 
 #include "api/crud.h"
 #include "api/dkim.h"
+#include "api/ep_factor.h"
+#include "api/logo.h"
 #include "api/own.h"
 #include "api/params.h"
 #include "api/resources.h"
-#include "api/session.h"
 #include "api/shapes.h"
 
 static const struct param account_params[] = { PARAM_ACCOUNT_ID(0) };
@@ -178,10 +179,6 @@ static const struct param logo_params[] = {
 	{ .name = "logo", .type = PARAM_FILE, .flags = PARAM_REQUIRED, .doc = "The image." },
 };
 
-enum {
-	LOGO_BODY_MAX = (512 + 16) * 1024 /* the image and what is around it */
-};
-
 /* Whose branding it is about. */
 static int reseller_of(struct call *c, struct user **ret, struct err *err)
 {
@@ -256,24 +253,50 @@ static int save_branding(struct call *c, struct err *err)
 	return r;
 }
 
-static int delete_logo(struct call *c, struct err *err)
+/* URL NULL: none. */
+static int set_logo(struct call *c, const struct user *u, const char *url, struct err *err)
 {
-	const struct value unset = { .type = VALUE_NULL };
+	const struct value value = { .type = url ? VALUE_STRING : VALUE_NULL, .text = url };
 	struct changeset cs = { .ctx = c->ctx };
-	struct change *change;
-	struct user *u = NULL;
-	int r = reseller_of(c, &u, err);
+	struct change *change = changeset_add(&cs, CHANGE_PUT, &kind_branding);
+	int r = crud_set(c, change, "reseller", u->username, err);
 
-	if (r < 0)
-		return r;
-	change = changeset_add(&cs, CHANGE_PUT, &kind_branding);
-	r = crud_set(c, change, "reseller", u->username, err);
 	if (r >= 0)
-		r = change_set(c->ctx, change, kind_field(&kind_branding, "logo_url"), &unset, err);
+		r = change_set(c->ctx, change, kind_field(&kind_branding, "logo_url"), &value, err);
 	if (r >= 0)
 		r = crud_apply(c, &cs, err);
 	c->resource = mem_fmt(c->ctx, "branding/%s", u->username);
 	return r;
+}
+
+static int upload_logo(struct call *c, struct err *err)
+{
+	const char *url = NULL;
+	struct user *u = NULL;
+	int r = reseller_of(c, &u, err);
+
+	if (r >= 0)
+		r = logo_take(c, u->username, &url, err);
+	if (r >= 0)
+		r = set_logo(c, u, url, err);
+	if (r >= 0)
+		r = logo_keep(c, u->username, url, err);
+	if (r < 0)
+		return r;
+	jsonw_open(&c->w, NULL, '{');
+	jsonw_text(&c->w, "url", url);
+	jsonw_close(&c->w, '}');
+	return 0;
+}
+
+static int delete_logo(struct call *c, struct err *err)
+{
+	struct user *u = NULL;
+	int r = reseller_of(c, &u, err);
+
+	if (r >= 0)
+		r = set_logo(c, u, NULL, err);
+	return r < 0 ? r : logo_drop(c, u->username, err);
 }
 
 static const struct endpoint branding_rows[] = {
@@ -299,11 +322,16 @@ static const struct endpoint branding_rows[] = {
 	{ .action = "upload-logo",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_STAFF,
-	  .flags = EP_MACHINE | EP_MULTIPART,
+	  .flags = EP_MULTIPART,
 	  .op = EP_CUSTOM,
+	  .place = ON_WRITER,
+	  .kind = &kind_branding,
 	  .body_max = LOGO_BODY_MAX,
 	  PARAMS(logo_params),
-	  .doc = "Takes a logo: PNG, JPG, SVG or WEBP of at most 512 KB." },
+	  .returns = "url",
+	  .audit = "branding.upload-logo",
+	  .run = upload_logo,
+	  .doc = "Takes a logo: PNG, JPEG, GIF, WebP or SVG of at most 512 KiB and 4096 by 4096 pixels." },
 	{ .action = "delete-logo",
 	  .methods = METHOD_POST | METHOD_DELETE,
 	  .roles = ROLE_STAFF,
@@ -386,12 +414,11 @@ static int not_oneself(struct call *c, struct changeset *cs, struct change *chan
 static int end_sessions(struct call *c, struct changeset *cs, struct change *change,
 			struct err *err)
 {
-	int64_t id = ((const struct user *)c->row)->base.id;
-	int r = session_end_user(c, id, id == c->who.id ? c->who.session : NULL, err);
-
+	c->new_password_of = ((const struct user *)c->row)->base.id;
 	(void)cs;
 	(void)change;
-	return r < 0 ? r : 0;
+	(void)err;
+	return 0;
 }
 
 static const struct endpoint user_rows[] = {
@@ -416,7 +443,7 @@ static const struct endpoint user_rows[] = {
 	{ .action = "create",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_ADMIN,
-	  .flags = EP_ADDED,
+	  .flags = EP_ADDED | EP_CREDENTIALS,
 	  .op = EP_CREATE,
 	  .kind = &kind_user,
 	  .shape = &shape_user,
@@ -443,6 +470,17 @@ static const struct endpoint user_rows[] = {
 	  .audit = "user.change-password",
 	  .edit = end_sessions,
 	  .doc = "Sets a login's password; its sessions end." },
+	{ .action = "totp-reset",
+	  .methods = METHOD_POST,
+	  .roles = ROLE_ADMIN,
+	  .flags = EP_ADDED | EP_CREDENTIALS,
+	  .op = EP_CUSTOM,
+	  .kind = &kind_user,
+	  PARAMS(user_id_params),
+	  .returns = "was_enabled",
+	  .audit = "user.totp-reset",
+	  .run = factor_reset,
+	  .doc = "Turns a user's second factor off, for who lost it." },
 	{ .action = "delete",
 	  .methods = METHOD_DELETE,
 	  .roles = ROLE_ADMIN,

@@ -25,5 +25,9 @@ extern const struct resource resource_files;
 extern const struct resource resource_webmail;
 extern const struct resource resource_docker;
 extern const struct resource resource_firewall;
+extern const struct resource resource_revisions;
+extern const struct resource resource_plan;
+extern const struct resource resource_state;
+extern const struct resource resource_tokens;
 
 #endif

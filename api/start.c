@@ -4,7 +4,6 @@
 
 #include "api/crud.h"
 #include "api/own.h"
-#include "api/session.h"
 
 struct address {
 	const char *setting, *type;
@@ -218,7 +217,7 @@ int start_default_package(struct call *c, const char **ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(store_sql(c->store),
-			"SELECT name FROM package WHERE owner IS NULL "
+			"SELECT name FROM package WHERE owner IS NULL AND NOT retired "
 			"ORDER BY name<>'Default', NOT is_default, id LIMIT 1",
 			&st, err);
 
@@ -257,7 +256,6 @@ int start_login_password(struct call *c, struct changeset *cs, const struct acco
 	if (r < 0 || !u)
 		return r;
 	r = crud_set(c, crud_change(cs, CHANGE_PUT, u), "password", hash, err);
-	if (r >= 0)
-		r = session_end_user(c, u->base.id, NULL, err);
+	c->new_password_of = u->base.id;
 	return r < 0 ? r : 0;
 }

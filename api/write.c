@@ -8,33 +8,12 @@
 #include "api/crud.h"
 #include "api/dispatch.h"
 #include "api/endpoint.h"
+#include "api/expiry.h"
+#include "api/session.h"
 #include "base/log.h"
+#include "state/change_json.h"
 
 /* The changes as the engine's "plan" reads them. */
-
-static json_t *json_of_field(const struct field *f, const void *res)
-{
-	const struct strlist *list;
-	json_t *items;
-
-	if (!field_is_set(f, res))
-		return json_null();
-	switch (f->type) {
-	case FIELD_INT: return json_integer((json_int_t)field_int(f, res));
-	case FIELD_BOOL: return json_boolean(field_int(f, res));
-	case FIELD_LIST:
-		list = field_list(f, res);
-		items = json_array();
-		for (size_t i = 0; i < list->n; i++)
-			(void)json_array_append_new(items, json_string(list->v[i]));
-		return items;
-	case FIELD_STRING:
-	case FIELD_CHOICE:
-	case FIELD_REF:
-	case FIELD_SECRET: break;
-	}
-	return json_string(field_text(f, res));
-}
 
 static json_t *json_of_change(const void *ctx, const struct change *c)
 {
@@ -51,7 +30,7 @@ static json_t *json_of_change(const void *ctx, const struct change *c)
 		if (!(c->set & UINT64_C(1) << i) || f->type == FIELD_SECRET ||
 		    (f->flags & FIELD_DERIVED))
 			continue;
-		(void)json_object_set_new(fields, f->name, json_of_field(f, c->res));
+		(void)json_object_set_new(fields, f->name, change_json_field(f, c->res));
 	}
 	if (is_put)
 		(void)json_object_set_new(o, "fields", fields);
@@ -73,6 +52,20 @@ enum {
 	SHOWN_MAX = 64 /* of a name that nobody has */
 };
 
+/* What the call was about, as far as it came to know that; or NULL. */
+static const char *subject_of(const struct call *c)
+{
+	if (c->resource)
+		return c->resource;
+	if (c->row || c->account)
+		return res_name(c->ctx, c->row ? c->row : (const void *)c->account);
+	for (size_t i = 0; c->args && i < c->endpoint->n_params; i++) {
+		if (c->endpoint->params[i].type == PARAM_REF && c->args[i].res)
+			return res_name(c->ctx, c->args[i].res);
+	}
+	return NULL;
+}
+
 /* A row for what is no revision. That it cannot be written is logged: the answer stands. */
 static void write_audit(struct call *c)
 {
@@ -89,6 +82,10 @@ static void write_audit(struct call *c)
 		.source = "api",
 		.action = ep->audit ? ep->audit : ep->action,
 		.outcome = c->result < 0 ? AUDIT_REFUSED : AUDIT_DONE,
+		.resource = subject_of(c),
+		.via = c->who.session ? "session"
+		       : c->who.token ? "token"
+				      : NULL,
 	};
 
 	if (store_audit_add(c->store, &row, &err) < 0)
@@ -104,8 +101,8 @@ static int write_call(struct call *c, struct err *err)
 		write_audit(c);
 		return 0;
 	}
-	r = args_resolve(c, err);
-	if (r >= 0)
+	r = c->expires ? expiry_run(c, err) : args_resolve(c, err);
+	if (r >= 0 && !c->expires)
 		r = crud_run(c, err);
 	if (!c->is_open)
 		return r;
@@ -113,6 +110,8 @@ static int write_call(struct call *c, struct err *err)
 		store_rollback(c->store);
 	else
 		r = store_commit(c->store, err);
+	if (r >= 0 && !c->is_dry_run && c->new_password_of)
+		r = session_new_password(c, c->new_password_of, err);
 	c->is_open = false;
 	return r;
 }
@@ -156,6 +155,7 @@ void write_calls(void **items, size_t n, void *arg)
 	if (r >= 0) {
 		write_all(calls, n, results);
 		engine_wake(api->engine);
+		expiry_tell(api->expiry, calls, n);
 	}
 	for (size_t i = 0; i < n; i++)
 		dispatch_written(calls[i], results[i]);

@@ -96,7 +96,9 @@ static int each_revision(struct revisions *all, const char *resource, struct err
 	}
 	if (!all->rows)
 		(void)printf("  revisions that touched %s:\n", resource);
-	return store_log(all->c->e->store, k, key, 5, take_revision, all, err);
+	const struct log_query q = { .kind = k, .key = key, .limit = 5 };
+
+	return store_log(all->c->e->store, &q, take_revision, all, NULL, err);
 }
 
 /* Printing */

@@ -177,14 +177,16 @@ static int log_row(const struct revision *rev, void *arg, struct err *err)
 int cmd_log(struct cli *c, struct err *err)
 {
 	struct status s = { .c = c, .rows = json_array() };
+	struct log_query q;
 	const struct kind *k = NULL;
 	const char *key = NULL;
 	int r = c->n_args ? cli_resource(c, c->args[0], &k, &key, err) : 0;
 
+	q = (struct log_query){ .kind = k, .key = key, .limit = c->limit };
 	if (r >= 0)
 		r = cli_open(c, err);
 	if (r >= 0)
-		r = store_log(c->e->store, k, key, c->limit, log_row, &s, err);
+		r = store_log(c->e->store, &q, log_row, &s, NULL, err);
 	if (r >= 0 && c->json)
 		cli_put_json(c, json_incref(s.rows));
 	json_decref(s.rows);

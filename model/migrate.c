@@ -36,10 +36,22 @@
 	"key TEXT NOT NULL, request TEXT NOT NULL, rev INTEGER NOT NULL, "       \
 	"time INTEGER NOT NULL, UNIQUE(actor, key)) STRICT;"
 
+/* Revisions with a deadline; those that wait are few and have an index of their own. */
+#define TRIAL_TABLE                                                                   \
+	"CREATE TABLE trial(rev INTEGER PRIMARY KEY, until INTEGER NOT NULL, "        \
+	"state TEXT NOT NULL, settled INTEGER, undone_in INTEGER, note TEXT) STRICT;" \
+	"CREATE INDEX trial_waiting ON trial(until) WHERE state='waiting';"
+
+/* By whom, and of which account: what lists of revisions ask for. */
+#define LOG_INDEXES                                       \
+	"CREATE INDEX revision_actor ON revision(actor);" \
+	"CREATE INDEX change_account ON change(account, rev) WHERE account IS NOT NULL;"
+
 static const char schema_fixed[] = REVISION_TABLE AUDIT_TABLE AUDIT_TRIGGERS IDEMPOTENCY_TABLE
 	"CREATE TABLE change(rev INTEGER NOT NULL, seq INTEGER NOT NULL, op TEXT NOT NULL, kind TEXT NOT NULL, "
-	"key TEXT NOT NULL, account TEXT, scope TEXT, PRIMARY KEY(rev, seq)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX change_resource ON change(kind, key, rev);"
+	"key TEXT NOT NULL, account TEXT, scope TEXT, id INTEGER, PRIMARY KEY(rev, seq)) "
+	"STRICT, WITHOUT ROWID;"
+	"CREATE INDEX change_resource ON change(kind, key, rev);" TRIAL_TABLE LOG_INDEXES
 	"CREATE TABLE secret(kind TEXT NOT NULL, key TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, "
 	"rev INTEGER NOT NULL, dropped INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, key, field)) "
 	"STRICT, WITHOUT ROWID;";
@@ -74,10 +86,14 @@ static const char to_2[] =
 	"CREATE INDEX autoresponder_account ON autoresponder(account);"
 	"CREATE INDEX autoresponder_domain ON autoresponder(domain);";
 
+/* 3: revisions on trial; a change names the row of its changeset; lists by actor and account. */
+static const char to_3[] = "ALTER TABLE change ADD id INTEGER;" TRIAL_TABLE LOG_INDEXES;
+
 /* Each brings the schema one version on. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	NULL, /* version 0 is an empty file: store_create_schema() makes the newest at once */
 	to_2,
+	to_3,
 };
 
 int store_create_schema(struct sql *db, struct err *err)

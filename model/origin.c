@@ -7,13 +7,10 @@
  */
 #include <string.h>
 
-#include "model/sql_priv.h"
+#include "model/recorded.h"
 #include "model/store_priv.h"
 
 enum {
-	COL_ID = 0,
-	COL_REV = 1,
-	COL_FIELDS = 3, /* behind id, rev, created */
 	LINKS_MAX = 2000
 };
 

@@ -48,10 +48,10 @@ static int write_changes(struct apply *a, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	struct strmap by_name = STRMAP_ON(a->ctx);
-	int r = sql_get(
-		a->s->db,
-		"INSERT INTO change(rev, seq, op, kind, key, account, scope) VALUES(?,?,?,?,?,?,?)",
-		&st, err);
+	int r = sql_get(a->s->db,
+			"INSERT INTO change(rev, seq, op, kind, key, account, scope, id) "
+			"VALUES(?,?,?,?,?,?,?,?)",
+			&st, err);
 
 	for (size_t i = 0; i < a->touched.n; i++) {
 		struct touched *t = &a->touched.v[i];
@@ -73,6 +73,7 @@ static int write_changes(struct apply *a, struct err *err)
 		sql_bind_text(st, 5, t->key);
 		sql_bind_text(st, 6, account);
 		sql_bind_text(st, 7, scope_of(t));
+		sql_bind_int(st, 8, ((const struct res *)(t->after ? t->after : t->before))->id);
 		r = sql_run(st, err);
 	}
 	return r;
@@ -218,6 +219,8 @@ int apply_finish(struct apply *a, struct err *err)
 		r = apply_audit(a, err);
 	if (r >= 0)
 		r = apply_note_key(a, err);
+	if (r >= 0)
+		r = apply_note_trial(a, err);
 	sqlite3_free(changeset);
 	a->rev->changes = (int64_t)a->touched.n;
 	if (r < 0)
@@ -225,7 +228,7 @@ int apply_finish(struct apply *a, struct err *err)
 	return r < 0 ? r : 1;
 }
 
-static void read_revision(const void *ctx, struct stmt *st, struct revision *ret)
+void revision_read(const void *ctx, struct stmt *st, struct revision *ret)
 {
 	*ret = (struct revision){
 		.rev = sql_int(st, 0),
@@ -241,9 +244,6 @@ static void read_revision(const void *ctx, struct stmt *st, struct revision *ret
 	ret->message = mem_str(ctx, sql_text(st, 8));
 }
 
-#define REVISION_COLUMNS \
-	"rev, time, actor, actor_id, address, source, via, action, message, changes"
-
 int store_revision(const void *ctx, struct store *s, int64_t rev, struct revision *ret,
 		   struct err *err)
 {
@@ -255,7 +255,7 @@ int store_revision(const void *ctx, struct store *s, int64_t rev, struct revisio
 	sql_bind_int(st, 1, rev);
 	r = sql_step(st, err);
 	if (r > 0)
-		read_revision(ctx, st, ret);
+		revision_read(ctx, st, ret);
 	return r < 0    ? r
 	       : r == 0 ? err_set(err, ERR_NOTFOUND, "there is no revision %" PRId64, rev)
 			: 0;
@@ -283,36 +283,6 @@ int store_changes(struct store *s, int64_t from, int64_t to, change_row_fn *fn, 
 					  .scope = sql_text(st, 5) };
 
 		r = fn(&row, arg, err);
-		if (r < 0)
-			break;
-	}
-	return r;
-}
-
-int store_log(struct store *s, const struct kind *k, const char *key, int64_t max, revision_fn *fn,
-	      void *arg, struct err *err)
-{
-	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "log");
-	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(s->db,
-			k ? "SELECT " REVISION_COLUMNS
-			    " FROM revision WHERE rev IN (SELECT rev FROM change "
-			    "WHERE kind=?2 AND key=?3) ORDER BY rev DESC LIMIT ?1"
-			  : "SELECT " REVISION_COLUMNS " FROM revision ORDER BY rev DESC LIMIT ?1",
-			&st, err);
-
-	if (r < 0)
-		return r;
-	sql_bind_int(st, 1, max);
-	if (k) {
-		sql_bind_text(st, 2, k->name);
-		sql_bind_text(st, 3, key);
-	}
-	while ((r = sql_step(st, err)) > 0) {
-		struct revision rev;
-
-		read_revision(tmp, st, &rev);
-		r = fn(&rev, arg, err);
 		if (r < 0)
 			break;
 	}

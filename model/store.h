@@ -25,7 +25,7 @@
 struct store;
 
 enum {
-	SCHEMA_VERSION = 2,
+	SCHEMA_VERSION = 3,
 	AUDIT_DETAIL_MAX = 64 * 1024,
 	IDEMPOTENCY_HOURS = 24, /* for which a key is known, at least */
 };
@@ -125,7 +125,10 @@ struct revision {
 	int64_t seen_rev;        /* changed resources must not be newer; 0: no such check */
 	const char *idempotency; /* the actor's key for this request, or NULL */
 	const char *request;     /* digest of what the key stands for; NULL: of nothing */
-	bool repeated;           /* set: the key was known, and REV is what it did the first time */
+	const char
+		*about; /* for the audit row, when several are touched: "account/john", or NULL */
+	int64_t confirm_until; /* reverted then unless store_confirm() came; 0: it stands */
+	bool repeated;         /* set: the key was known, and REV is what it did the first time */
 };
 
 /* A resource that a revision touched. */
@@ -189,10 +192,100 @@ typedef int change_row_fn(const struct change_row *row, void *arg, struct err *e
 int store_changes(struct store *s, int64_t from, int64_t to, change_row_fn *fn, void *arg,
 		  struct err *err) must_check;
 
+/* An account whose history may be told: from SINCE on, for names are given again. */
+struct log_account {
+	const char *name;
+	int64_t since;
+};
+
+struct log_query {
+	int64_t before;        /* only older revisions; 0: all */
+	int64_t offset, limit; /* of what fits, newest first; limit 0: all */
+	const char *actor;     /* alone; NULL: any */
+	/* only those that touched it */
+	const struct kind *kind;
+	const char *key;
+	/* only those that touched one of them, whose `changes` then counts these alone */
+	bool of_accounts;
+	const struct log_account *accounts;
+	size_t n_accounts;
+};
+
 typedef int revision_fn(const struct revision *rev, void *arg, struct err *err);
-/* Newest first; only those that touched KIND/KEY if given. */
-int store_log(struct store *s, const struct kind *k, const char *key, int64_t max, revision_fn *fn,
-	      void *arg, struct err *err) must_check;
+/*
+ * Newest first, by an index whatever is asked for. TOTAL (or NULL): how many fit; of a query by
+ * resource or account nothing is counted beyond the first one behind the page.
+ */
+int store_log(struct store *s, const struct log_query *q, revision_fn *fn, void *arg,
+	      int64_t *ret_total, struct err *err) must_check;
+/* The revision in which the account of that name came to be, this time; 0: not known. */
+int store_account_since(struct store *s, const char *account, int64_t *ret,
+			struct err *err) must_check;
+
+enum {
+	DIFF_REVISIONS_MAX = 10000, /* in one store_diff() */
+	DIFF_BYTES_MAX = 16 << 20,  /* of their changesets */
+};
+
+/* What revisions did to one resource, all together. Secrets are in none of it. */
+struct difference {
+	const struct kind *kind;
+	const char *key;
+	const char *account; /* it belongs to, or NULL */
+	char op;             /* + created, ~ changed, - deleted */
+	int64_t rev;         /* the first of them that touched it */
+	/* NULL: was not, is not there; of a changed one only the fields in `fields` are set */
+	const void *before, *after;
+	uint64_t
+		fields; /* bit i: field i differs, or is set; 0 of a changed one: only a secret is new */
+};
+
+typedef int difference_fn(const struct difference *d, void *arg, struct err *err);
+/*
+ * The net difference that the revisions after FROM up to and including TO made, read from their
+ * changesets. ERR_TOOBIG: over the caps above.
+ */
+int store_diff(struct store *s, int64_t from, int64_t to, difference_fn *fn, void *arg,
+	       struct err *err) must_check;
+
+/* Revisions on trial: committed with a deadline, reverted unless confirmed */
+
+enum trial_state {
+	TRIAL_WAITING,
+	TRIAL_CONFIRMED,
+	TRIAL_REVERTED, /* in revision `undone_in` */
+	TRIAL_STANDS,   /* its time is over, and it could not be reverted: `note` says why */
+};
+
+const char *trial_state_name(enum trial_state state);
+
+struct trial {
+	int64_t rev, until, settled; /* SETTLED: when; 0 while it waits */
+	enum trial_state state;
+	int64_t undone_in;
+	const char *note;
+};
+
+/* 1 and what became of it, or 0: the revision was committed for good. */
+int store_trial(const void *ctx, struct store *s, int64_t rev, struct trial *ret,
+		struct err *err) must_check;
+/*
+ * 1: confirmed now, in a transaction that stands open; 0: it was before. ERR_NOTFOUND: it is not on
+ * trial; ERR_CONFLICT: too late, with what became of it.
+ */
+int store_confirm(struct store *s, int64_t rev, int64_t now, struct err *err) must_check;
+/* Those whose time is over at NOW, newest first, for they may build on each other. Returns how many. */
+int store_trials_due(struct store *s, int64_t now, int64_t *ret, size_t max,
+		     struct err *err) must_check;
+/* When the next one is over: 1, or 0 when none waits. */
+int store_trial_next(struct store *s, int64_t *ret_until, struct err *err) must_check;
+/*
+ * Ends revision WHICH, if it still waits and its time is over at REV->time: reverted by REV, or,
+ * where that is refused, marked as standing with the reason and an audit row (REV->rev is 0 then).
+ * 1: that stands in an open transaction; 0: there is nothing to do.
+ */
+int store_expire(struct store *s, int64_t which, struct revision *rev, struct problems *problems,
+		 struct err *err) must_check;
 
 /* Since when a field has its value. */
 struct origin {

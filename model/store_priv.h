@@ -39,6 +39,20 @@ int store_begin(struct store *s, struct err *err) must_check;
 
 /* The statements of store_audit_list(), which a test has explained. */
 extern const char audit_count_sql[], audit_list_sql[];
+/* The same of store_log(). */
+extern const char *const *const log_sql;
+extern const size_t n_log_sql;
+
+#define REVISION_COLUMNS \
+	"rev, time, actor, actor_id, address, source, via, action, message, changes"
+/* From a row of REVISION_COLUMNS. Texts on CTX. */
+void revision_read(const void *ctx, struct stmt *st, struct revision *ret);
+
+/* Of the revision's deadline, in its transaction. */
+int apply_note_trial(struct apply *a, struct err *err) must_check;
+/* Revisions LOW to HIGH that wait were undone by REV, in its transaction. */
+int trials_undone(struct store *s, int64_t low, int64_t high, const struct revision *rev,
+		  struct err *err) must_check;
 
 /* Brings the file's schema to SCHEMA_VERSION. */
 int store_migrate(struct store *s, bool readonly, struct err *err) must_check;

@@ -8,15 +8,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "model/recorded.h"
 #include "model/res_sql.h"
-#include "model/sql_priv.h"
 #include "model/store_priv.h"
-
-enum {
-	COL_ID = 0,
-	COL_REV = 1,
-	COL_CREATED = 2,
-};
 
 struct undo {
 	struct apply a;
@@ -53,64 +47,15 @@ static int load_changeset(struct undo *u, void **ret, int *ret_len, struct err *
 	return 0;
 }
 
-/* A row of a changeset. */
-struct entry {
-	sqlite3_changeset_iter *it;
-	const struct kind *kind; /* NULL: no table of resources */
-	int op;
-	int columns; /* as many as the table had then */
-};
-
-typedef int entry_fn(struct undo *u, const struct entry *e, void *arg, struct err *err);
-
-/* Values that the row has where it is there: before a deletion or a change, after an insertion. */
-static sqlite3_value *value_of(const struct entry *e, int col)
-{
-	sqlite3_value *v = NULL;
-
-	(void)(e->op == SQLITE_INSERT ? sqlite3changeset_new(e->it, col, &v)
-				      : sqlite3changeset_old(e->it, col, &v));
-	return v;
-}
-
-static struct entry entry_at(sqlite3_changeset_iter *it)
-{
-	struct entry e = { .it = it };
-	const char *table;
-	int indirect;
-
-	(void)sqlite3changeset_op(it, &table, &e.columns, &e.op, &indirect);
-	e.kind = kind_find(table);
-	return e;
-}
-
-static int each_entry(struct undo *u, void *changeset, int len, entry_fn *fn, void *arg,
-		      struct err *err)
-{
-	sqlite3_changeset_iter *it = NULL;
-	int r = 0;
-
-	if (sqlite3changeset_start(&it, len, changeset) != SQLITE_OK)
-		return err_set(err, ERR_CORRUPT, "revision %" PRId64 ": unreadable changeset",
-			       u->revision);
-	while (r >= 0 && sqlite3changeset_next(it) == SQLITE_ROW) {
-		const struct entry e = entry_at(it);
-
-		r = fn(u, &e, arg, err);
-	}
-	(void)sqlite3changeset_finalize(it);
-	return r;
-}
-
 /* Remembers a row that the changeset touches, as it is now. */
-static int note_row(struct undo *u, const struct entry *e, void *arg, struct err *err)
+static int note_row(const struct entry *e, void *arg, struct err *err)
 {
-	sqlite3_value *id = value_of(e, COL_ID);
+	struct undo *u = arg;
+	sqlite3_value *id = recorded_value(e, COL_ID);
 	struct row *row;
 	void **slot;
 	int r;
 
-	(void)arg;
 	if (!id || !e->kind)
 		return err_set(err, ERR_CORRUPT,
 			       "revision %" PRId64 ": unknown table in its changeset", u->revision);
@@ -192,8 +137,8 @@ static void report(struct undo *u, const struct kind *k, int64_t id, const char 
 static int on_conflict(void *arg, int type, sqlite3_changeset_iter *it)
 {
 	struct undo *u = arg;
-	const struct entry e = entry_at(it);
-	sqlite3_value *id = value_of(&e, COL_ID);
+	const struct entry e = recorded_at(it);
+	sqlite3_value *id = recorded_value(&e, COL_ID);
 	int64_t pk = id ? sqlite3_value_int64(id) : 0;
 
 	if (!e.kind)
@@ -220,7 +165,7 @@ static int undo_one(struct undo *u, struct err *err)
 	int r = load_changeset(u, &changeset, &len, err);
 
 	if (r >= 0)
-		r = each_entry(u, changeset, len, note_row, NULL, err);
+		r = recorded_each(changeset, len, u->revision, note_row, u, err);
 	if (r >= 0 && sqlite3changeset_apply(sql_handle(u->a.s->db), len, changeset, NULL,
 					     on_conflict, u) != SQLITE_OK)
 		r = sql_fail(u->a.s->db, err, "undo");
@@ -302,7 +247,12 @@ static int undo(struct store *s, int64_t high, int64_t low, struct revision *rev
 		apply_abort(&u.a);
 		return r;
 	}
-	return apply_finish(&u.a, err);
+	r = apply_finish(&u.a, err);
+	if (r > 0 && trials_undone(s, low, high, rev, err) < 0) {
+		store_rollback(s);
+		return -(int)err->code;
+	}
+	return r;
 }
 
 int store_revert(struct store *s, int64_t revision, struct revision *rev, struct problems *problems,
@@ -328,30 +278,6 @@ int store_rollback_to(struct store *s, int64_t to, struct revision *rev, struct 
 
 /* Bringing one account back */
 
-static void *resource_of(struct undo *u, const struct entry *e)
-{
-	struct res *res = res_new(u->a.ctx, e->kind);
-	sqlite3_value *v = value_of(e, COL_ID);
-	int col = COL_CREATED + 1;
-
-	res->id = v ? sqlite3_value_int64(v) : 0;
-	v = value_of(e, COL_CREATED);
-	res->created = v ? sqlite3_value_int64(v) : 0;
-	FIELD_FOREACH(f, e->kind) {
-		if (f->type == FIELD_SECRET)
-			continue;
-		if (col >= e->columns)
-			continue; /* older than the field: its default */
-		v = value_of(e, col++);
-		res_sql_take(u->a.ctx, f, res,
-			     v && sqlite3_value_type(v) != SQLITE_NULL
-				     ? (const char *)sqlite3_value_text(v)
-				     : NULL,
-			     v ? sqlite3_value_int64(v) : 0);
-	}
-	return res;
-}
-
 static bool is_of_account(struct undo *u, const struct kind *k, const void *res,
 			  const char *account)
 {
@@ -368,21 +294,23 @@ static bool is_of_account(struct undo *u, const struct kind *k, const void *res,
 }
 
 struct wanted {
+	struct undo *u;
 	const struct kind *kind;
 	const char *account;
 };
 
 /* A resource that the inverted revision would bring back, if it is the account's: written again. */
-static int undelete_row(struct undo *u, const struct entry *e, void *arg, struct err *err)
+static int undelete_row(const struct entry *e, void *arg, struct err *err)
 {
 	const struct wanted *w = arg;
+	struct undo *u = w->u;
 	void *res;
 	void *there;
 	int r;
 
 	if (e->op != SQLITE_INSERT || e->kind != w->kind)
 		return 0;
-	res = resource_of(u, e);
+	res = recorded_res(u->a.ctx, e);
 	if (!is_of_account(u, e->kind, res, w->account))
 		return 0;
 	if (store_get(u->a.ctx, u->a.s, e->kind, res_key(u->a.ctx, res), &there, err) >= 0) {
@@ -415,10 +343,10 @@ int store_undelete(struct store *s, int64_t gone, const char *account, struct re
 		return r < 0 ? r : 0;
 	r = load_changeset(&u, &changeset, &len, err);
 	KIND_FOREACH(k) { /* parents first */
-		struct wanted w = { .kind = k, .account = account };
+		struct wanted w = { .u = &u, .kind = k, .account = account };
 
 		if (r >= 0)
-			r = each_entry(&u, changeset, len, undelete_row, &w, err);
+			r = recorded_each(changeset, len, gone, undelete_row, &w, err);
 	}
 	sqlite3_free(changeset);
 	if (r < 0) {

@@ -6,6 +6,7 @@
 #include "base/nearest.h"
 #include "reconciler/daemon_follow.h"
 #include "reconciler/enginedb.h"
+#include "reconciler/outcome.h"
 
 enum {
 	WAIT_DEFAULT_MS = 60000,
@@ -177,11 +178,12 @@ static int add_condition(const struct condition *c, void *arg, struct err *err)
 	return 0;
 }
 
-static int waited(struct daemon *d, const char *resource, json_t **ret, struct err *err)
+static int waited(struct daemon *d, int64_t revision, const char *resource, json_t **ret,
+		  struct err *err)
 {
 	json_t *list = json_array();
 	json_t *a;
-	int r = resource ? condition_each(d->e->db, resource, add_condition, list, err) : 0;
+	int r = outcome_each(d->e, revision, resource, add_condition, list, err);
 
 	if (r < 0) {
 		json_decref(list);
@@ -215,7 +217,7 @@ static int ask_wait(struct daemon *d, struct conn *c, const json_t *request, jso
 	if (r < 0)
 		return r;
 	if (d->applied >= revision)
-		return waited(d, resource, ret, err);
+		return waited(d, revision, resource, ret, err);
 	w = mem_new(NULL, struct wait);
 	w->revision = revision;
 	w->resource = mem_str(w, resource);
@@ -455,7 +457,7 @@ static void settle(struct conn *c, void *daemon)
 	json_t *a;
 
 	if (d->applied >= w->revision) {
-		if (waited(d, w->resource, &a, &err) < 0)
+		if (waited(d, w->revision, w->resource, &a, &err) < 0)
 			a = answer_error(&err);
 		conn_answer(c, a);
 	} else if (d->stats.failed_code == ERR_GUARD && d->head >= w->revision) {

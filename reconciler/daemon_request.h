@@ -4,7 +4,8 @@
  *
  *   {"op":"wake"}                          a pass soon
  *   {"op":"wait","revision":R,             answers when revision R is applied, at
- *    "timeout_ms":N,"resource":"domain/x"} once when a guard holds it back
+ *    "timeout_ms":N,"resource":"domain/x"} once when a guard holds it back; with the
+ *                                          conditions that outcome.h tells of
  *   {"op":"status","resources":["domain/x",…]} and the conditions of these resources, or of
  *   {"op":"status","kind":"domain"}            a kind, in "list"
  *   {"op":"follow"}                        events from now on (daemon_follow.h)

@@ -508,7 +508,8 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->now = engine_now();
 	p->is_whole = opts->whole;
 	p->is_released = opts->release;
-	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p->taken.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->services.ctx = p->names.ctx = p->once.ctx = p->owed.ctx =
+		p->taken.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = look_around_once(&w, opts, err);
@@ -532,35 +533,35 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 /* Guards */
 
 /* What became of a resource between two revisions, whatever happened in between. */
-enum fate {
-	FATE_KNOWN = 1 << 0,
-	FATE_WAS = 1 << 1, /* it was there before */
-	FATE_GONE = 1 << 2,
-	FATE_CHANGED = 1 << 3, /* first seen as changed: it may have had another name before */
+struct fate {
+	const char *account, *scope; /* it was of; or NULL */
+	bool was;                    /* it was there before */
+	bool is_gone;
+	bool was_changed; /* first seen as changed: it may have had another name before */
 };
 
 static int note_fate(const struct change_row *row, void *arg, struct err *err)
 {
 	struct strmap *fates = arg;
-	const char *name = mem_fmt(fates->ctx, "%s/%s", row->kind, row->key);
-	bool is_new = !strmap_find(fates, name);
-	void **slot = strmap_slot(fates, name);
-	uintptr_t fate = (uintptr_t)*slot;
+	void **slot = strmap_slot(fates, mem_fmt(fates->ctx, "%s/%s", row->kind, row->key));
+	struct fate *f = *slot;
 
 	(void)err;
-	if (is_new)
-		fate = row->op == '+'   ? FATE_KNOWN
-		       : row->op == '-' ? FATE_KNOWN | FATE_WAS
-					: FATE_KNOWN | FATE_WAS | FATE_CHANGED;
-	fate = row->op == '-' ? fate | FATE_GONE : fate & ~(uintptr_t)FATE_GONE;
-	*slot = (void *)fate;
+	if (!f) {
+		f = mem_new(fates->ctx, struct fate);
+		f->was = row->op != '+';
+		f->was_changed = row->op == '~';
+	}
+	*slot = f;
+	f->is_gone = row->op == '-';
+	f->account = mem_str(fates->ctx, row->account);
+	f->scope = mem_str(fates->ctx, row->scope);
 	return 0;
 }
 
-static bool is_lost(const struct strmap_entry *fate)
+static bool is_lost(const struct fate *f)
 {
-	return ((uintptr_t)fate->value & ~(uintptr_t)FATE_CHANGED) ==
-	       (FATE_KNOWN | FATE_WAS | FATE_GONE);
+	return f && f->was && f->is_gone;
 }
 
 static bool is_of_kind(const struct strmap_entry *fate, const struct kind *k)
@@ -570,13 +571,33 @@ static bool is_of_kind(const struct strmap_entry *fate, const struct kind *k)
 	return strncmp(fate->key, k->name, len) == 0 && fate->key[len] == '/';
 }
 
+static bool has_lost(const struct strmap *fates, const char *kind, const char *key)
+{
+	cleanup_(mem_freep) char *name = key ? mem_fmt(NULL, "%s/%s", kind, key) : NULL;
+
+	return name && is_lost(strmap_find(fates, name));
+}
+
+/* What goes with its zone, domain or account was not chosen for itself: that one counts. */
+static bool goes_with_holder(const struct strmap *fates, const struct kind *k, const struct fate *f)
+{
+	if (k != &kind_account && has_lost(fates, "account", f->account))
+		return true;
+	if (k == &kind_record)
+		return has_lost(fates, "zone", f->scope);
+	return k != &kind_domain && has_lost(fates, "domain", f->scope);
+}
+
 /* Resources of kind K that were there and are gone. */
 static int64_t count_gone(const struct strmap *fates, const struct kind *k)
 {
 	int64_t n = 0;
 
-	for (size_t i = 0; i < fates->n; i++)
-		n += is_lost(&fates->entries[i]) && is_of_kind(&fates->entries[i], k);
+	for (size_t i = 0; i < fates->n; i++) {
+		const struct strmap_entry *e = &fates->entries[i];
+
+		n += is_lost(e->value) && is_of_kind(e, k) && !goes_with_holder(fates, k, e->value);
+	}
 	return n;
 }
 
@@ -594,13 +615,14 @@ static int count_renamed(struct store *s, const struct strmap *fates, const stru
 
 	for (size_t i = 0; i < fates->n; i++) {
 		const struct strmap_entry *e = &fates->entries[i];
+		const struct fate *f = e->value;
 		void *res;
 		int r;
 
 		if (!is_of_kind(e, k))
 			continue;
-		doubtful += is_lost(e) && ((uintptr_t)e->value & FATE_CHANGED);
-		if ((uintptr_t)e->value != FATE_KNOWN)
+		doubtful += is_lost(f) && f->was_changed;
+		if (f->was || f->is_gone)
 			continue;
 		r = store_get(ctx, s, k, strchr(e->key, '/') + 1, &res, err);
 		if (r < 0 && r != -ERR_NOTFOUND)
@@ -620,7 +642,7 @@ static const char *zone_without_server(const struct strmap *fates)
 		const char *zone = strchr(name, '/') + 1;
 		size_t len = strcspn(zone, "/");
 
-		if (is_lost(&fates->entries[i]) && strncmp(name, "record/", 7) == 0 &&
+		if (is_lost(fates->entries[i].value) && strncmp(name, "record/", 7) == 0 &&
 		    strncmp(zone + len, "/@/NS/", 6) == 0)
 			return mem_strn(fates->ctx, zone, len);
 	}

@@ -131,7 +131,8 @@ static void put_fields(struct exporter *e, const void *tmp, const void *res)
 	size_t n = 0;
 
 	FIELD_FOREACH(f, k) {
-		if (is_map_key(k, f) || !differs(f, res, plain))
+		if (is_map_key(k, f) || !differs(f, res, plain) ||
+		    (e->o->no_secrets && f->type == FIELD_SECRET))
 			continue;
 		put_field(e, f, res);
 		n++;
@@ -258,6 +259,42 @@ int export_all(struct buf *out, const struct export_options *o, struct err *err)
 	r = put_sections(&e, NULL, NULL, err);
 	yamlw_end(&e.w);
 	return r < 0 ? r : yamlw_done(&e.w, err);
+}
+
+int export_accounts(struct buf *out, const struct export_options *o, const char *const *accounts,
+		    size_t n, struct err *err)
+{
+	struct exporter e = { .o = o, .w = YAMLW_ON(out) };
+	int r = 0;
+
+	begin(&e);
+	if (n)
+		open_section(&e, &kind_account);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "account");
+		void *res;
+
+		r = store_get(tmp, o->store, &kind_account, accounts[i], &res, err);
+		if (r >= 0)
+			r = put_resource(&e, tmp, res, err);
+	}
+	if (r >= 0 && n)
+		close_section(&e, &kind_account);
+	if (r < 0)
+		return r;
+	yamlw_end(&e.w);
+	return yamlw_done(&e.w, err);
+}
+
+int export_field(struct buf *out, const struct field *f, const void *res, struct err *err)
+{
+	const struct export_options o = { .no_secrets = true };
+	struct exporter e = { .o = &o, .w = YAMLW_ON(out) };
+
+	yamlw_map(&e.w);
+	put_field(&e, f, res);
+	yamlw_end(&e.w);
+	return yamlw_done(&e.w, err);
 }
 
 /* Pieces */

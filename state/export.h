@@ -29,12 +29,20 @@ enum {
 struct export_options {
 	struct store *store;
 	bool with_secrets;
+	bool no_secrets;      /* not even their digests: for who may not compare them */
 	const void *node_key; /* for digests; the same on every export of a machine */
 	size_t node_key_len;
 };
 
 /* Everything as one document. */
 int export_all(struct buf *out, const struct export_options *o, struct err *err) must_check;
+
+/* Of the accounts named, with all that is theirs. */
+int export_accounts(struct buf *out, const struct export_options *o, const char *const *accounts,
+		    size_t n, struct err *err) must_check;
+/* One field, "name: value" and what lines it needs. */
+int export_field(struct buf *out, const struct field *f, const void *res,
+		 struct err *err) must_check;
 
 typedef int export_file_fn(const char *path, const struct buf *text, void *arg, struct err *err);
 /* Everything as a tree; FN gets each file, paths relative. Its negative result ends the walk. */

@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "api/apidb.h"
 #include "api/session.h"
+#include "api/totp.h"
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/fs.h"
@@ -128,17 +132,79 @@ void panel_log_in_all(struct panel *p)
 	struct err err = ERR_INIT;
 	struct sql *db = NULL;
 
-	assert_ok(session_db_open(p->ctx, p->db, &db, &err), &err);
+	assert_ok(apidb_open(p->ctx, p->db, &db, &err), &err);
 	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++)
 		assert_ok(
 			sql_exec(
 				db,
 				mem_fmt(p->ctx,
 					"INSERT OR REPLACE INTO session VALUES('%s',%d,'192.0.2.9','test',"
-					"unixepoch(),unixepoch()+3600)",
+					"unixepoch(),unixepoch()+3600,unixepoch())",
 					panel_session(p, who), (int)who + 1),
 				&err),
 			&err);
+	(void)talloc_free(db);
+}
+
+static const char *token_text(const void *ctx, enum panel_who who)
+{
+	char digits[TOKEN + 1];
+
+	token_of(who, digits);
+	return mem_fmt(ctx, TOKEN_PREFIX "%s", digits);
+}
+
+static const char *digest_text(const void *ctx, const char *text)
+{
+	struct digest d = digest_of(text, strlen(text));
+	char hex[DIGEST_HEX_LEN + 1];
+
+	digest_hex(&d, hex);
+	return mem_str(ctx, hex);
+}
+
+static void seed_tokens(struct panel *p)
+{
+	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++)
+		panel_db(p, mem_fmt(p->ctx,
+				    "INSERT INTO token(id, digest, user_id, name, hint, scopes, "
+				    "created) VALUES(%d,'%s',%d,'test','ncpx_','*',unixepoch())",
+				    (int)who + 1, panel_session(p, who), (int)who + 1));
+}
+
+const char *panel_token(struct panel *p, enum panel_who who, const char *scopes)
+{
+	panel_db(p,
+		 mem_fmt(p->ctx, "UPDATE token SET scopes='%s' WHERE id=%d", scopes, (int)who + 1));
+	return token_text(p->ctx, who);
+}
+
+const char *panel_factor(struct panel *p, bool is_on)
+{
+	static const uint8_t secret[TOTP_SECRET_LEN + 1] = "12345678901234567890";
+
+	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++) {
+		panel_db(p,
+			 mem_fmt(p->ctx,
+				 "REPLACE INTO totp(user_id, %s, last_step) "
+				 "VALUES(%d,CAST('%s' AS BLOB),0); "
+				 "REPLACE INTO recovery VALUES(%d,'%s')",
+				 is_on ? "secret" : "pending", (int)who + 1, (const char *)secret,
+				 (int)who + 1, digest_text(p->ctx, "ABCDEFGHABCDEFGH")));
+	}
+	if (is_on)
+		return "abcd-efgh-abcd-efgh";
+	return mem_fmt(p->ctx, "%06u",
+		       (unsigned)totp_code(secret, TOTP_SECRET_LEN, time(NULL) / TOTP_STEP_S));
+}
+
+void panel_db(struct panel *p, const char *text)
+{
+	struct err err = ERR_INIT;
+	struct sql *db = NULL;
+
+	assert_ok(apidb_open(p->ctx, p->db, &db, &err), &err);
+	assert_ok(sql_exec(db, text, &err), &err);
 	(void)talloc_free(db);
 }
 
@@ -176,6 +242,7 @@ void panel_seed(struct panel *p)
 	p->opts.engine = mem_fmt(p->ctx, "%s/engine.sock", dir);
 	seed_model(p);
 	panel_log_in_all(p);
+	seed_tokens(p);
 }
 
 void panel_remove(struct panel *p)
@@ -241,6 +308,36 @@ static struct panel_answer answer_of(struct panel *p, char *text)
 	talloc_set_destructor(keep, drop_json);
 	a.json = *keep;
 	a.data = json_object_get(*keep, "data");
+	return a;
+}
+
+struct panel_answer panel_upload(struct panel *p, enum panel_who who, const char *path,
+				 const char *name, const void *data, size_t len)
+{
+	static const char end[] = "\r\n--XX--\r\n";
+	int fd = web_connect(&p->web);
+	const char *part = mem_fmt(p->ctx,
+				   "--XX\r\nContent-Disposition: form-data; name=\"%s\"; "
+				   "filename=\"../../a.html\"\r\nContent-Type: text/html\r\n\r\n",
+				   name);
+	struct panel_answer a;
+
+	web_send(fd, mem_fmt(p->ctx,
+			     "POST /api/%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s"
+			     "Content-Type: multipart/form-data; boundary=XX\r\n"
+			     "Content-Length: %zu\r\n\r\n%s",
+			     path, panel_proof(p, who), strlen(part) + len + strlen(end), part));
+	/* a server that has heard enough may close */
+	for (size_t n = 0; n < len;) {
+		ssize_t put = send(fd, (const char *)data + n, len - n, MSG_NOSIGNAL);
+
+		if (put <= 0)
+			break;
+		n += (size_t)put;
+	}
+	(void)send(fd, end, strlen(end), MSG_NOSIGNAL);
+	a = answer_of(p, web_read_one(&p->web, fd));
+	(void)close(fd);
 	return a;
 }
 

@@ -11,12 +11,18 @@
 #define SITE      "\"document_root\":\"/home/john/public_html/x\",\"www\":true,\"php\":true"
 
 const struct sample samples[] = {
-	{ "auth/login", "{\"username\":\"admin\",\"password\":\"Nova2026!!\"}", NULL },
+	{ "auth/login", "{\"username\":\"admin\",\"password\":\"Nova2026!!\"}", "totp" },
 	{ "auth/me", "{}", NULL },
 	{ "auth/logout", "{}", NULL },
 	{ "auth/change-password",
 	  "{\"current_password\":\"Nova2026!!\",\"new_password\":\"other-pass\","
 	  "\"confirm_password\":\"other-pass\"}",
+	  NULL },
+	{ "auth/totp-status", "{}", NULL },
+	{ "auth/totp-setup", "{}", NULL },
+	{ "auth/totp-enable", "{\"code\":\"$CODE\"}", NULL },
+	{ "auth/totp-disable", "{\"password\":\"Nova2026!!\",\"code\":\"$RECOVERY\"}", NULL },
+	{ "auth/totp-recovery-codes", "{\"password\":\"Nova2026!!\",\"code\":\"$RECOVERY\"}",
 	  NULL },
 
 	{ "accounts/list",
@@ -114,9 +120,9 @@ const struct sample samples[] = {
 	{ "cron/toggle", "{\"account_id\":1,\"id\":1}", NULL },
 	{ "cron/delete", "{\"account_id\":1,\"id\":1}", NULL },
 
-	{ "packages/list", "{}", NULL },
+	{ "packages/list", "{\"retired\":true}", NULL },
 	{ "packages/create", "{\"name\":\"Big\"," LIMITS "}", NULL },
-	{ "packages/update", "{\"id\":3,\"is_default\":false," LIMITS "}", NULL },
+	{ "packages/update", "{\"id\":3,\"is_default\":false,\"retired\":false," LIMITS "}", NULL },
 	{ "packages/delete", "{\"id\":3}", NULL },
 
 	{ "sessions/list", "{}", NULL },
@@ -184,7 +190,7 @@ const struct sample samples[] = {
 	  "\"support_url\":\"https://b.example/\",\"hide_powered_by\":true,\"custom_css\":\"a{}\"}",
 	  NULL },
 
-	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"FILE\"}", NULL },
+	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"<svg/>\"}", NULL },
 	{ "branding/delete-logo", "{\"reseller_id\":2}", NULL },
 
 	{ "users/list", "{\"page\":1,\"per_page\":25,\"search\":\"host\",\"status\":\"active\"}",
@@ -201,6 +207,7 @@ const struct sample samples[] = {
 	  "\"package_id\":1,\"max_accounts\":5}",
 	  NULL },
 	{ "users/change-password", "{\"id\":4,\"password\":\"secret\"}", NULL },
+	{ "users/totp-reset", "{\"id\":4}", NULL },
 	{ "users/delete", "{\"id\":6}", NULL },
 
 	{ "files/list", "{\"account_id\":1,\"path\":\"/public_html\"}", NULL },
@@ -236,6 +243,32 @@ const struct sample samples[] = {
 	  NULL },
 	{ "firewall/delete-rule", "{\"rule_number\":1}", NULL },
 	{ "firewall/fail2ban", "{}", NULL },
+	{ "revisions/list", "{\"page\":1,\"per_page\":25,\"before\":100,\"account_id\":1}",
+	  "actor resource" },
+	{ "revisions/get", "{\"revision\":\"$TRIAL\"}", NULL },
+	{ "revisions/diff", "{\"from\":0,\"to\":1}", NULL },
+	{ "revisions/rollback", "{\"revision\":1,\"message\":\"back\"}", NULL },
+	{ "revisions/revert", "{\"revision\":\"$TRIAL\",\"message\":\"back\"}", NULL },
+	{ "revisions/confirm", "{\"revision\":\"$TRIAL\"}", NULL },
+	{ "plan/show",
+	  "{\"changes\":[{\"op\":\"put\",\"kind\":\"mailbox\",\"key\":\"info@example.com\","
+	  "\"fields\":{\"quota_mb\":99}}]}",
+	  NULL },
+	{ "state/export", "{\"format\":\"yaml\",\"account_id\":1}", NULL },
+	{ "state/plan",
+	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false}",
+	  NULL },
+	{ "state/apply",
+	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false,"
+	  "\"message\":\"try\"}",
+	  NULL },
+	{ "tokens/list", "{}", "user_id" },
+	{ "tokens/scopes", "{}", NULL },
+	{ "tokens/create",
+	  "{\"name\":\"backup\",\"scopes\":[\"dns:read\",\"email\"],\"expires_days\":30}", NULL },
+	{ "tokens/revoke", "{\"id\":\"$OWN\"}", NULL },
+	{ "tokens/revoke-all", "{}", "user_id" },
+
 	{ "firewall/unban", "{\"jail\":\"sshd\",\"ip\":\"192.0.2.3\"}", NULL },
 };
 

@@ -1,7 +1,9 @@
 /*
  * What a good call of each row of the endpoint table sends, in the world of
  * tests/support/panel.h, as account john's holder, reseller or admin would.
- * The contract test walks the table by it and fails for rows it lacks.
+ * The contract test walks the table by it and fails for rows it lacks. "$SESSION"
+ * stands for jane's session, "$TRIAL" for a revision of john's that waits to be
+ * confirmed.
  */
 #ifndef TESTS_SUPPORT_SAMPLES_H
 #define TESTS_SUPPORT_SAMPLES_H

@@ -28,7 +28,8 @@ can_login() { # PASSWORD
 command -v php >/dev/null || bail "php is not installed (tests/deps test)"
 api_make
 settle setting/whmcs_enabled value=true
-settle setting/whmcs_api_key "value=$key"
+printf '%s\n' "$key" | "$checkout/build/$variant/novacpx" --root "$root" passwd setting/whmcs_api_key --yes --no-diff \
+	>"$scratch/settle" 2>&1
 settle package/small disk_mb=500 bandwidth_mb=9000
 settle package/large disk_mb=2000
 api_up
@@ -66,6 +67,14 @@ diag "what a person is told"
 like "a package that is none" "$(whmcs ChangePackage "$service,\"configoption1\":\"huge\"")" 'huge|[Pp]ackage'
 is "and nothing changed" "$(field package_name)" small
 like "no package" "$(whmcs ChangePackage "$service")" 'no package in its module settings'
+settle package/small max_domains=5 max_addon_domains=5
+settle package/tiny max_domains=1
+for more in second third; do
+	api POST domains/add-addon "{\"account_id\":$(field id),\"domain\":\"$more.example\"}" >/dev/null
+done
+small=$(whmcs ChangePackage "$service,\"configoption1\":\"tiny\"")
+like "a package that is too small" "$small" 'package "tiny" allows 1 domains'
+unlike "with no word of the bridge being off" "$small" whmcs_enabled
 unlike "a password that is too short" "$(whmcs ChangePassword "$service,\"password\":\"x\"")" '^success'
 like "no e-mail address" "$(whmcs CreateAccount "$service,\"password\":\"Abc123xyz9\"")" 'has no email'
 taken='"domain":"other.example","username":"shop"'

@@ -204,7 +204,8 @@ static struct panel_answer upload(struct walk *w, enum panel_who who, const char
 
 	json_object_foreach(body, key, v) buf_printf(
 		&b, "--XX\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n%s\r\n", key,
-		strcmp(text_of(w, v), "FILE") == 0 ? "; filename=\"a.txt\"" : "", text_of(w, v));
+		strcmp(key, "file") == 0 || strcmp(key, "logo") == 0 ? "; filename=\"a.txt\"" : "",
+		text_of(w, v));
 	buf_puts(&b, "--XX--\r\n");
 	return panel_ask(&w->p, who, "POST", path, buf_str(&b),
 			 "Content-Type: multipart/form-data; boundary=XX\r\n");
@@ -214,8 +215,11 @@ static struct panel_answer send_as(struct walk *w, enum panel_who who, const cha
 				   const char *path, json_t *body)
 {
 	struct panel_answer a;
+	const char *id = json_string_value(json_object_get(body, "id"));
 	char *text;
 
+	if (id && strcmp(id, "$OWN") == 0) /* ids of tokens are those of their users */
+		(void)json_object_set_new(body, "id", json_integer((int)who + 1));
 	if (strcmp(method, "GET") == 0)
 		return panel_get(&w->p, who, query_of(w, path, body));
 	if ((w->ep->flags & EP_MULTIPART) && has_file(body))
@@ -243,8 +247,18 @@ static void renew(struct walk *w)
 	panel_start(&w->p);
 }
 
+/* A revision of john's that waits to be confirmed. */
+static json_int_t trial(struct walk *w)
+{
+	struct panel_answer a = panel_post(&w->p, AS_JOHN, "email/update?confirm=3600",
+					   "{\"id\":1,\"quota_mb\":77}");
+
+	return json_integer_value(json_object_get(a.json, "revision"));
+}
+
 static void name_row(struct walk *w)
 {
+	const char *revision;
 	char *text;
 
 	w->path = mem_fmt(w->p.ctx, "%s/%s", w->res->name, w->ep->action);
@@ -255,10 +269,18 @@ static void name_row(struct walk *w)
 	w->body = json_loads(w->sample->body, 0, NULL);
 	if (!w->body)
 		fail_msg("%s: the sample is not JSON", w->path);
+	text = (char *)json_string_value(json_object_get(w->body, "code"));
+	if (text && *text == '$')
+		(void)json_object_set_new(
+			w->body, "code",
+			json_string(panel_factor(&w->p, strcmp(text, "$RECOVERY") == 0)));
 	text = (char *)json_string_value(json_object_get(w->body, "session_id"));
 	if (text)
 		(void)json_object_set_new(w->body, "session_id",
 					  json_string(panel_session(&w->p, AS_JANE)));
+	revision = json_string_value(json_object_get(w->body, "revision"));
+	if (revision && strcmp(revision, "$TRIAL") == 0)
+		(void)json_object_set_new(w->body, "revision", json_integer(trial(w)));
 }
 
 static bool is_good(const struct walk *w, const struct panel_answer *a)

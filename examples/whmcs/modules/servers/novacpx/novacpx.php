@@ -209,16 +209,17 @@ final class NovaCpxBridge
                 $message .= "; $detail";
             }
         }
-        throw new NovaCpxError($message . self::hint($status), $status);
+        throw new NovaCpxError($message . self::hint($status, $message), $status);
     }
 
-    private static function hint(int $status): string
+    private static function hint(int $status, string $message): string
     {
         switch ($status) {
             case 401:
                 return ". The first line of the server's access hash must be NovaCPX's setting whmcs_api_key.";
             case 403:
-                return '. If the bridge is off: set whmcs_enabled to true in NovaCPX.';
+                // Limits of a package are refused with 403 as well.
+                return strpos($message, 'disabled') === false ? '' : ': set whmcs_enabled to true in NovaCPX.';
             case 429:
             case 503:
                 return '. Try again in a minute.';
