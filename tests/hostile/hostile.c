@@ -372,11 +372,12 @@ static int64_t sql_number(struct store *s, const char *text)
 
 /*
  * All that was let in can be written down, read again by its rules into an empty store, and is the
- * same. Limits alone hold for what is added: they may be lowered below what there is.
+ * same. Two rules alone hold for what is added, not for what there is: limits may be lowered below
+ * it, and a package be withdrawn that accounts have.
  */
-static const char no_limits[] =
+static const char lifted[] =
 	"UPDATE package SET max_domains=0, max_subdomains=0, max_addon_domains=0, "
-	"max_parked_domains=0, max_email=0, max_ftp=0, max_databases=0;"
+	"max_parked_domains=0, max_email=0, max_ftp=0, max_databases=0, retired=0;"
 	"UPDATE user SET max_accounts=0;";
 
 static void check_model(const char *path)
@@ -388,7 +389,7 @@ static void check_model(const char *path)
 	struct state_fix f;
 
 	assert_ok(store_open(ctx, path, false, &from.store, &err), &err);
-	assert_ok(sql_exec(store_sql(from.store), no_limits, &err), &err);
+	assert_ok(sql_exec(store_sql(from.store), lifted, &err), &err);
 	assert_int_equal(sql_number(from.store, "SELECT count(*) - max(rev) FROM revision"), 0);
 	assert_ok(export_all(&before, &from, &err), &err);
 	state_setup(&f);
