@@ -372,12 +372,11 @@ static int64_t sql_number(struct store *s, const char *text)
 
 /*
  * All that was let in can be written down, read again by its rules into an empty store, and is the
- * same. Two rules alone hold for what is added, not for what there is: limits may be lowered below
- * it, and a package be withdrawn that accounts have.
+ * same. Limits alone hold for what is added: they may be lowered below what there is.
  */
 static const char lifted[] =
 	"UPDATE package SET max_domains=0, max_subdomains=0, max_addon_domains=0, "
-	"max_parked_domains=0, max_email=0, max_ftp=0, max_databases=0, retired=0;"
+	"max_parked_domains=0, max_email=0, max_ftp=0, max_databases=0;"
 	"UPDATE user SET max_accounts=0;";
 
 static void check_model(const char *path)
