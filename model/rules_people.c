@@ -77,6 +77,18 @@ static int check_package(const struct subject *s, const char *package, const cha
 	return r < 0 ? r : 0;
 }
 
+/* A state that is restored as a whole brings the package and the accounts that have it. */
+static bool comes_along(const struct subject *s, const struct package *p)
+{
+	for (size_t i = 0; i < s->a->touched.n; i++) {
+		const struct touched *t = &s->a->touched.v[i];
+
+		if (t->kind == &kind_package && !t->before && same(t->key, p->name))
+			return true;
+	}
+	return false;
+}
+
 static int check_retired(const struct subject *s, const char *was, const char *is, struct err *err)
 {
 	struct package *p;
@@ -85,7 +97,7 @@ static int check_retired(const struct subject *s, const char *was, const char *i
 	if (!is || same(was, is))
 		return 0;
 	r = rule_find(s, &kind_package, is, &p, err);
-	if (r > 0 && p->retired)
+	if (r > 0 && p->retired && !comes_along(s, p))
 		rule_complain(
 			s, ERR_DENIED, "package",
 			"package: \"%s\" is no longer offered; it holds only for the accounts "

@@ -64,7 +64,7 @@ static const struct sample *pick_sample(struct noise *n, const struct endpoint *
 
 static enum panel_who pick_caller(struct noise *n, const struct endpoint *ep)
 {
-	if (noise_once_in(n, 6))
+	if (noise_once_in(n, 10))
 		return (enum panel_who)noise_below(n, AS_NOBODY + 1);
 	if ((ep->roles & ROLE_BILLING) && !(ep->roles & ROLE_USER))
 		return AS_BILLING;
@@ -115,7 +115,7 @@ static void put_json(struct draft *d, const json_t *sample, bool is_spoilt)
 	{
 		bool is_it = i++ == victim || (is_spoilt && noise_once_in(d->n, 6));
 
-		if (is_it && names_id(key) && noise_below(d->n, 3))
+		if (is_it && names_id(key) && noise_below(d->n, 6))
 			is_it = false;
 
 		if (is_it && noise_once_in(d->n, 10))
@@ -397,9 +397,10 @@ static void spoil_headers(struct draft *d)
 typedef void spoil_fn(struct draft *d);
 
 static spoil_fn *const spoils[] = {
-	spoil_values, spoil_values, spoil_values,  spoil_values,  spoil_values, spoil_values,
-	spoil_values, spoil_values, spoil_values,  spoil_body,    spoil_query,  spoil_query,
-	spoil_path,   spoil_method, spoil_headers, spoil_headers,
+	spoil_values, spoil_values, spoil_values, spoil_values,  spoil_values,  spoil_values,
+	spoil_values, spoil_values, spoil_values, spoil_values,  spoil_values,  spoil_values,
+	spoil_values, spoil_values, spoil_values, spoil_body,    spoil_body,    spoil_query,
+	spoil_query,  spoil_path,   spoil_method, spoil_headers, spoil_headers,
 };
 
 /* Writing it out */
@@ -512,7 +513,7 @@ static void put_framed(struct draft *d)
 		put_chunks(d, true);
 		break;
 	case 2:
-		if (noise_once_in(d->n, 2))
+		if (noise_once_in(d->n, 3))
 			put_smuggled(d);
 		else
 			put_plain(d);
@@ -585,7 +586,7 @@ struct shot shot_make(const void *ctx, struct noise *n, struct panel *panel)
 	}
 	shot.data = d.out.data;
 	shot.len = d.out.len;
-	if (noise_once_in(n, 12)) {
+	if (noise_once_in(n, 15)) {
 		shot.len = noise_damage(n, shot.data, MIN(shot.len, (size_t)1200));
 		shot.label = mem_fmt(ctx, "%s, damaged", shot.label);
 		shot.is_sound = false;
@@ -593,5 +594,6 @@ struct shot shot_make(const void *ctx, struct noise *n, struct panel *panel)
 	if (noise_once_in(n, 40) && shot.len < 2000)
 		shot.piece = 1 + noise_below(n, 200);
 	shot.is_left = noise_once_in(n, 25);
+	shot.is_tls = !shot.is_raw_tls && noise_once_in(n, 20);
 	return shot;
 }

@@ -17,6 +17,7 @@ struct shot {
 	bool is_sound;   /* HTTP as it should be: exactly one answer is due */
 	bool is_head;    /* or one of them: answers may have no body */
 	bool is_left;    /* the client does not wait for the answer */
+	bool is_tls;     /* as a client of HTTPS sends it */
 	bool is_raw_tls; /* sent to the TLS port as it is */
 };
 

@@ -125,6 +125,19 @@ TEST(an_email_address_is_one_logins_in_whatever_case)
 	fix_done(&f);
 }
 
+TEST(a_retired_package_can_be_restored_with_its_accounts)
+{
+	struct store_fix f;
+
+	shop(&f);
+	fix_put(&f, &kind_package, "name", "Old", "retired", "true", NULL);
+	account(&f, "anna", "anna", "Old");
+	fix_committed(&f);
+	account(&f, "bert", "bert", "Old");
+	fix_refused(&f, "\"Old\" is no longer offered");
+	fix_done(&f);
+}
+
 TEST(a_package_in_use_cannot_go_but_can_be_retired_and_holds_on)
 {
 	struct store_fix f;

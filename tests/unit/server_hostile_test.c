@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/tls.h"
 #include "base/buf.h"
 #include "tests/support/testing.h"
 #include "tests/support/web.h"
@@ -158,6 +159,38 @@ TEST(what_cannot_be_read_at_all_is_answered_as_all_else)
 	}
 	assert_int_equal(web_count(&w, &w.n_called), 0);
 	web_stop(&w);
+}
+
+TEST(what_cannot_be_read_is_answered_over_tls_too)
+{
+	static const char text[] = "GET /a HTTP/1.1\r\nno colon\r\n\r\n";
+	struct web w = { .opts.n_ports = 1 };
+	struct err err = ERR_INIT;
+	gnutls_certificate_credentials_t cred;
+	gnutls_session_t tls;
+	void *ctx = mem_ctx(NULL, "test");
+	char answer[1024] = "";
+	ssize_t n;
+	int fd;
+
+	assert_ok(tls_self_signed(ctx, "localhost", &w.opts.cert_pem, &w.opts.key_pem, &err), &err);
+	w.opts.ports[0] = (struct http_port){ .is_tls = true, .fd = -1 };
+	web_start(&w);
+	assert_int_equal(gnutls_certificate_allocate_credentials(&cred), 0);
+	fd = web_connect(&w);
+	tls = web_tls(fd, cred, "NORMAL");
+	assert_non_null(tls);
+	assert_true(gnutls_record_send(tls, text, sizeof(text) - 1) > 0);
+	do {
+		n = gnutls_record_recv(tls, answer + strlen(answer), 512);
+	} while (n > 0 || n == GNUTLS_E_AGAIN);
+	assert_int_equal(n, 0); /* ended with an alert, not cut */
+	assert_int_equal(web_status(answer), 400);
+	assert_contains(answer, "\r\n\r\n{\"refused\":400,");
+	web_tls_end(tls, fd);
+	gnutls_certificate_free_credentials(cred);
+	web_stop(&w);
+	mem_freep(&ctx);
 }
 
 TEST(chunks_that_are_malformed_end_the_request)
