@@ -56,8 +56,8 @@ MAINS := $(foreach p,$(PROGRAMS),$(MAIN_$(p)))
 
 src_of = $(filter-out $(MAINS),$(sort $(wildcard $(1)/*.c)))
 obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
-ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c tests/scenarios/*.c))
-ALL_H := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.h)) $(wildcard tests/support/*.h tests/scenarios/*.h))
+ALL_C := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.c)) $(wildcard tests/support/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/fault/*.c tests/confined/*.c tests/hostile/*.c tests/load/*.c tests/scenarios/*.c))
+ALL_H := $(sort $(foreach l,$(LAYERS),$(wildcard $(l)/*.h)) $(wildcard tests/support/*.h tests/hostile/*.h tests/scenarios/*.h))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/*.c)))
 
 .PHONY: all
@@ -89,12 +89,23 @@ $(B)/tests/support.a: $(filter-out %/testing.o,$(SUPPORT))
 $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/support/testing.o $(B)/tests/support.a $(B)/api.a $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) $(API_PKG_LIBS) -lcmocka -o $@
 
+HOSTILE := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/hostile/*.c)))
+$(B)/tests/hostile/hostile: $(HOSTILE) $(B)/tests/support/testing.o $(B)/tests/support.a $(B)/api.a $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) $(API_PKG_LIBS) -lcmocka -o $@
+
+.PHONY: hostile
+hostile: ## hostile requests against the API with ASan and UBSan (SEED=1 N=10000 ROUND=)
+	tests/hostile/run
+
+$(B)/tests/confined/confined: $(B)/tests/confined/confined.o $(LIBS_novacpx-api)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) $(API_PKG_LIBS) -o $@
+
 SCENARIO := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/scenarios/*.c)))
 $(B)/tests/scenarios/scenario: $(SCENARIO) $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
 
 .PHONY: everything
-everything: all $(UNIT) $(B)/tests/scenarios/scenario
+everything: all $(UNIT) $(B)/tests/scenarios/scenario $(B)/tests/hostile/hostile $(B)/tests/confined/confined
 
 .PHONY: scenarios
 scenarios: $(B)/tests/scenarios/scenario ## play the scenarios (root; SCENARIO=update writes what is expected)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/confine.h"
 #include "api/tls.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -214,4 +215,29 @@ int config_certificate(const void *ctx, struct config *c, struct err *err)
 		return err_wrap(err, "certificate %s", c->cert);
 	c->api.http.cert_pem = c->api.http.key_pem = pem;
 	return 0;
+}
+
+/* The folder of PATH; "." is never meant. */
+static const char *folder_of(const void *ctx, const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && slash != path ? mem_strn(ctx, path, (size_t)(slash - path)) : path;
+}
+
+int config_confine(const void *ctx, const struct config *c, struct err *err)
+{
+	const struct confine_path paths[] = {
+		{ c->state, true },
+		{ folder_of(ctx, c->api.access_log), true },
+		{ folder_of(ctx, c->cert), false },
+		{ c->api.engine, false },
+	};
+	int r = confine_user(c->root, "novacpx", err);
+
+	if (r >= 0)
+		r = confine_files(paths, ARRAY_LEN(paths), err);
+	if (r == 0)
+		log_info("the kernel has no Landlock: files are kept by their owners and modes");
+	return r;
 }

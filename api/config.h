@@ -22,5 +22,10 @@ void config_parse(const void *ctx, int argc, char **argv, struct config *ret);
 int config_sockets(struct config *c, struct err *err) must_check;
 /* Reads, or makes, the certificate. */
 int config_certificate(const void *ctx, struct config *c, struct err *err) must_check;
+/*
+ * Gives up user, capabilities and files, before the first thread; what stays is what C says that it
+ * needs. confine_syscalls() follows when the sockets are open.
+ */
+int config_confine(const void *ctx, const struct config *c, struct err *err) must_check;
 
 #endif

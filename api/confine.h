@@ -36,7 +36,7 @@ int confine_files(const struct confine_path *paths, size_t n, struct err *err) m
 
 /*
  * No system calls but those of a server that has its sockets: no programs, processes, listening,
- * other address families, changes of owners. What only an attack asks for ends the process.
+ * sockets but of Unix, changes of owners. What only an attack asks for ends the process.
  */
 int confine_syscalls(struct err *err) must_check;
 

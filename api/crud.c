@@ -48,6 +48,8 @@ int crud_list(struct call *c, const struct shape *shape, struct err *err)
 		.parent = parent_key(c, shape->kind),
 		.search = is_paged ? call_text(c, "search", NULL) : NULL,
 		.status = is_paged ? call_text(c, "status", NULL) : NULL,
+		/* "t.retired": the parameter retired */
+		.with_hidden = shape->hidden && call_int(c, shape->hidden + 2, 0),
 		.page = is_paged ? &page : NULL,
 	};
 	int r;
@@ -239,6 +241,8 @@ static int tell_problems(struct call *c, const struct changeset *cs, const struc
 {
 	for (size_t i = 0; i < p->n; i++)
 		call_problem(c, param_for(c, cs, &p->v[i]), p->v[i].msg);
+	if (p->n && !c->resource)
+		c->resource = mem_str(c->ctx, p->v[0].resource); /* for the audit row */
 	return p->n ? err_set(err, crud_worst(p), "%s", p->v[0].msg) : -(int)err->code;
 }
 
@@ -265,6 +269,20 @@ static int find_first(struct call *c, struct changeset *cs, struct err *err)
 	if (r >= 0)
 		change->id = res->id;
 	return r == -ERR_NOTFOUND && change->op == CHANGE_DELETE ? 0 : r;
+}
+
+/* The first change is what the call is about, what follows goes with it; NULL before it has a name. */
+static const char *subject_of(struct call *c, const struct changeset *cs)
+{
+	const struct res *res = cs->n ? cs->v[0].res : NULL;
+
+	if (!res)
+		return NULL;
+	FIELD_FOREACH(f, res->kind) {
+		if ((f->flags & FIELD_KEY) && !field_is_set(f, res))
+			return NULL;
+	}
+	return res_name(c->ctx, res);
 }
 
 struct revision crud_revision(struct call *c)
@@ -309,6 +327,7 @@ int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 	struct problems problems = { .ctx = c->ctx };
 	int r;
 
+	rev.about = subject_of(c, cs);
 	if (c->is_dry_run)
 		c->plan = write_plan_of(cs);
 	r = store_apply(c->store, cs, &rev, &problems, err);

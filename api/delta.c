@@ -93,8 +93,12 @@ static void put_name(struct buf *out, const char *mark, const struct difference 
 		return;
 	}
 	buf_printf(out, "%s/", d->kind->name);
-	for (const char *at = d->key; *at; at++)
-		buf_putc(out, (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
+	for (const char *at = d->key; *at; at++) {
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			buf_putc(out, '?'); /* no name makes a line */
+		else
+			buf_putc(out, *at);
+	}
 	buf_putc(out, '\n');
 }
 
@@ -170,7 +174,8 @@ static int tell(const struct difference *d, void *arg, struct err *err)
 		t->d->more++;
 		return 0;
 	}
-	t->d->n++;
+	if (++t->d->n == 1)
+		t->d->first = mem_fmt(t->c->ctx, "%s/%s", d->kind->name, d->key);
 	put_difference(t->c, d);
 	return t->d->text ? put_text(t, d, err) : 0;
 }
@@ -209,6 +214,25 @@ static int tell_problems(struct call *c, const struct problems *p, struct err *e
 	return err_set(err, crud_worst(p), "%s: %s", p->v[0].resource, p->v[0].msg);
 }
 
+/* Nobody saws off the branch they sit on: a state without who asks for it is hardly meant. */
+static int check_caller(struct call *c, struct err *err)
+{
+	struct user *me;
+	int r;
+
+	if (!c->who.id)
+		return 0;
+	r = store_get_id(c->ctx, c->store, &kind_user, c->who.id, &me, err);
+	if (r < 0 && r != -ERR_NOTFOUND)
+		return r;
+	if (r >= 0 && strcmp(me->role, "admin") == 0 && strcmp(me->status, "active") == 0)
+		return 0;
+	err_clear(err);
+	return err_set(err, ERR_GUARD,
+		       "Refused: your own login, %s, would be gone, suspended or no admin's",
+		       c->who.username);
+}
+
 int delta_answer(struct call *c, int r, const struct revision *rev, const struct problems *problems,
 		 struct err *err)
 {
@@ -224,10 +248,15 @@ int delta_answer(struct call *c, int r, const struct revision *rev, const struct
 	if (r == 0 && !rev->repeated)
 		d.from = d.to; /* nothing changed */
 	r = crud_written(c, r, rev, err);
-	jsonw_open(&c->w, NULL, '{');
 	if (r >= 0)
-		r = delta_put(c, &d, err);
+		r = check_caller(c, err);
+	if (r < 0)
+		return r;
+	jsonw_open(&c->w, NULL, '{');
+	r = delta_put(c, &d, err);
 	jsonw_close(&c->w, '}');
+	if (d.n == 1) /* of one resource the condition can be told */
+		c->resource = d.first;
 	if (r != -ERR_TOOBIG || c->is_dry_run)
 		return r;
 	/* done all the same: it is only too much to tell */

@@ -16,9 +16,10 @@ enum {
 struct delta {
 	const struct sight *sight; /* NULL: all is told */
 	int64_t from, to;
-	struct buf *text; /* NULL: none */
-	json_t *plan;     /* a list, to which changes are added; NULL: none */
-	int64_t n, more;  /* told: resources, those of them that did not fit */
+	struct buf *text;  /* NULL: none */
+	json_t *plan;      /* a list, to which changes are added; NULL: none */
+	int64_t n, more;   /* told: resources, and how many did not fit */
+	const char *first; /* told: the first resource */
 };
 
 /* Adds the members `changes` and `more` to the object that is open in the answer. */

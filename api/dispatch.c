@@ -12,6 +12,7 @@
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
 #include "api/expiry.h"
+#include "api/plan.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -21,7 +22,6 @@ enum {
 	WAIT_MAX_S = 60,
 	CONFIRM_MIN_S = 10,
 	CONFIRM_MAX_S = 86400,
-	PLAN_TIMEOUT_MS = 60000,
 	HEADERS_MAX = HTTP_HEADERS_MAX,
 };
 
@@ -142,6 +142,18 @@ static void add(struct header *list, size_t *n, const char *name, const char *va
 		list[(*n)++] = (struct header){ name, value };
 }
 
+/* What an endpoint says itself takes the place of what all answers say. */
+static bool replace(struct header *list, size_t n, const struct header *own)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(list[i].name, own->name) != 0 || strcmp(own->name, "Set-Cookie") == 0)
+			continue;
+		list[i].value = own->value;
+		return true;
+	}
+	return false;
+}
+
 static void standard_headers(const struct call *c, struct header *list, size_t *n)
 {
 	add(list, n, "X-NovaCPX-Version", NOVACPX_VERSION);
@@ -154,7 +166,8 @@ static void standard_headers(const struct call *c, struct header *list, size_t *
 	for (size_t i = 0; i < c->headers.n; i++) {
 		const struct header *h = c->headers.v[i];
 
-		add(list, n, h->name, h->value);
+		if (!replace(list, *n, h))
+			add(list, n, h->name, h->value);
 	}
 	list[*n] = (struct header){ NULL, NULL };
 }
@@ -167,7 +180,7 @@ static void send_answer(struct call *c, unsigned status)
 
 	standard_headers(c, headers, &n);
 	if (c->endpoint && (c->endpoint->flags & EP_BARE) && status < 400) {
-		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, c->data.data,
+		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, buf_str(&c->data),
 			      c->data.len, headers);
 		return;
 	}
@@ -293,6 +306,8 @@ static int authenticate(struct call *c, struct err *err)
 	/* whoever logs in may still carry a cookie that has expired */
 	if (r == -ERR_DENIED && (c->endpoint->roles & ROLE_NOBODY)) {
 		c->who = (struct caller){ .role = ROLE_NOBODY };
+		c->status = 0;
+		err_clear(err);
 		return 0;
 	}
 	return r;
@@ -675,70 +690,6 @@ void dispatch_hash(void **items, size_t n, void *arg)
 	}
 }
 
-/* What the engine would do, as JSON; freed with the call. */
-static int ask_for_plan(struct call *c, const char **ret, struct err *err)
-{
-	json_t *request = json_pack("{s:s, s:O}", "op", "plan", "changes", c->plan);
-	json_t *answer = NULL;
-	char *text;
-	int r = engine_call(c->api->engine, request, PLAN_TIMEOUT_MS, &answer, err);
-
-	json_decref(request);
-	if (r < 0)
-		return r;
-	(void)json_object_del(answer, "ok");
-	text = json_dumps(answer, JSON_COMPACT);
-	json_decref(answer);
-	*ret = mem_str(c->ctx, text ? text : "null");
-	free(text);
-	return 0;
-}
-
-/* Beside what the model said already, which stands when the engine does not run. */
-static int add_plan(struct call *c, struct err *err)
-{
-	struct buf out = { .ctx = c->ctx, .max = BUF_MAX };
-	struct jsonw w = JSONW_ON(&out);
-	const char *plan = NULL;
-	const char *reason = NULL;
-	int r = 0;
-
-	if (json_array_size(c->plan))
-		r = ask_for_plan(c, &plan, err);
-	else
-		reason = "Nothing would change";
-	if (r == -ERR_ABSENT || r == -ERR_TIMEOUT || r == -ERR_BUSY) {
-		reason = mem_str(c->ctx, err->msg);
-		err_clear(err);
-		r = 0;
-	}
-	if (r < 0)
-		return r;
-	buf_put(&out, c->data.data, c->data.len - 1); /* an object, opened again */
-	w.needs_comma = true;
-	jsonw_raw(&w, "plan", plan ? plan : "null");
-	jsonw_text(&w, "reason", reason);
-	jsonw_close(&w, '}');
-	c->data = out;
-	return 0;
-}
-
-static int show_plan(struct call *c, struct err *err)
-{
-	const char *plan = NULL;
-	int r;
-
-	if (c->is_plan_beside)
-		return add_plan(c, err);
-	r = ask_for_plan(c, &plan, err);
-	if (r < 0)
-		return r;
-	buf_clear(&c->data);
-	c->w.needs_comma = false;
-	jsonw_raw(&c->w, NULL, plan);
-	return 0;
-}
-
 static const char *text_of(struct call *c, const json_t *object, const char *member)
 {
 	const char *text = json_string_value(json_object_get(object, member));
@@ -810,7 +761,7 @@ void dispatch_wait(void **items, size_t n, void *arg)
 		if (r >= 0)
 			c->store = c->seat->store;
 		if (r >= 0 && c->plan)
-			r = show_plan(c, &c->err);
+			r = plan_show(c, &c->err);
 		else if (r >= 0 && endpoint_writes(c->endpoint))
 			wait_for_engine(c);
 		else if (r >= 0)

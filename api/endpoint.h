@@ -102,7 +102,8 @@ struct endpoint {
 	const char *audit; /* "dns.add-record"; writes must have one */
 	const char
 		*returns; /* of a custom answer: names of the members of data, for docs and tests */
-	size_t body_max;  /* 0: 64 KiB */
+	const char *media; /* type of a bare answer, for docs; NULL: JSON */
+	size_t body_max;   /* 0: 64 KiB */
 	/* On a worker, before `run`: what computes. */
 	int (*prepare)(struct call *c, struct err *err);
 	/* EP_CUSTOM: the handler. Others: called with the change before it is applied, may add to CS. */

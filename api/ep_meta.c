@@ -5,13 +5,24 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/logo.h"
 #include "api/openapi.h"
+#include "api/refpage.h"
 #include "base/log.h"
 
 static int openapi(struct call *c, struct err *err)
 {
 	(void)err;
 	openapi_write(&c->w);
+	return 0;
+}
+
+static int reference(struct call *c, struct err *err)
+{
+	(void)err;
+	call_header(c, "Content-Security-Policy", refpage_policy(c->ctx));
+	refpage_write(&c->data);
+	c->type = "text/html; charset=utf-8";
 	return 0;
 }
 
@@ -83,17 +94,38 @@ static int metrics(struct call *c, struct err *err)
 	return 0;
 }
 
-#define META_ROW(action_, run_, doc_)                                                            \
+static const struct param logo_params[] = {
+	{ .name = "id", .flags = PARAM_REQUIRED, .doc = "Of the address that uploading told." },
+};
+
+#define META_ROW(action_, media_, run_, doc_)                                                    \
 	{                                                                                        \
 		.action = (action_), .methods = METHOD_GET, .roles = ROLE_PUBLIC | ROLE_BILLING, \
-		.flags = EP_BARE | EP_ADDED, .op = EP_CUSTOM, .run = (run_), .doc = (doc_)       \
+		.flags = EP_BARE | EP_ADDED, .op = EP_CUSTOM, .media = (media_), .run = (run_),  \
+		.doc = (doc_)                                                                    \
 	}
 
 static const struct endpoint rows[] = {
-	META_ROW("/api/openapi.json", openapi, "This description."),
-	META_ROW("/healthz", healthz, "Whether the API can serve."),
-	META_ROW("/metrics", metrics, "Numbers for Prometheus."),
+	META_ROW("/api/openapi.json", NULL, openapi, "This description."),
+	META_ROW("/api/reference", "text/html", reference, "The same to read."),
+	META_ROW("/healthz", NULL, healthz, "Whether the API can serve."),
+	META_ROW("/metrics", "text/plain", metrics, "Numbers for Prometheus."),
+	{ .action = LOGO_PATH,
+	  .methods = METHOD_GET,
+	  .roles = ROLE_PUBLIC | ROLE_BILLING,
+	  .flags = EP_BARE | EP_ADDED,
+	  .op = EP_CUSTOM,
+	  PARAMS(logo_params),
+	  .media = "image/*",
+	  .run = logo_show,
+	  .doc = "A reseller's logo: an image." },
 };
+
+const struct endpoint *meta_rows(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(rows);
+	return rows;
+}
 
 const struct endpoint *meta_find(const char *path)
 {

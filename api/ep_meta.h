@@ -1,6 +1,6 @@
 /*
  * Endpoints at addresses of their own, outside /api/RESOURCE/ACTION:
- * /api/openapi.json, /healthz and /metrics. They answer without the envelope;
+ * /api/openapi.json, /api/reference, /healthz, /metrics, logos. They answer without the envelope;
  * otherwise they go the way of all endpoints, rate limit included.
  */
 #ifndef API_EP_META_H
@@ -8,6 +8,7 @@
 
 #include "api/endpoint.h"
 
+const struct endpoint *meta_rows(size_t *ret_n);
 /* NULL: PATH is none of theirs. */
 const struct endpoint *meta_find(const char *path);
 

@@ -3,6 +3,7 @@
 
 #include "api/crud.h"
 #include "api/dkim.h"
+#include "api/logo.h"
 #include "api/own.h"
 #include "api/params.h"
 #include "api/resources.h"
@@ -178,10 +179,6 @@ static const struct param logo_params[] = {
 	{ .name = "logo", .type = PARAM_FILE, .flags = PARAM_REQUIRED, .doc = "The image." },
 };
 
-enum {
-	LOGO_BODY_MAX = (512 + 16) * 1024 /* the image and what is around it */
-};
-
 /* Whose branding it is about. */
 static int reseller_of(struct call *c, struct user **ret, struct err *err)
 {
@@ -256,24 +253,50 @@ static int save_branding(struct call *c, struct err *err)
 	return r;
 }
 
-static int delete_logo(struct call *c, struct err *err)
+/* URL NULL: none. */
+static int set_logo(struct call *c, const struct user *u, const char *url, struct err *err)
 {
-	const struct value unset = { .type = VALUE_NULL };
+	const struct value value = { .type = url ? VALUE_STRING : VALUE_NULL, .text = url };
 	struct changeset cs = { .ctx = c->ctx };
-	struct change *change;
-	struct user *u = NULL;
-	int r = reseller_of(c, &u, err);
+	struct change *change = changeset_add(&cs, CHANGE_PUT, &kind_branding);
+	int r = crud_set(c, change, "reseller", u->username, err);
 
-	if (r < 0)
-		return r;
-	change = changeset_add(&cs, CHANGE_PUT, &kind_branding);
-	r = crud_set(c, change, "reseller", u->username, err);
 	if (r >= 0)
-		r = change_set(c->ctx, change, kind_field(&kind_branding, "logo_url"), &unset, err);
+		r = change_set(c->ctx, change, kind_field(&kind_branding, "logo_url"), &value, err);
 	if (r >= 0)
 		r = crud_apply(c, &cs, err);
 	c->resource = mem_fmt(c->ctx, "branding/%s", u->username);
 	return r;
+}
+
+static int upload_logo(struct call *c, struct err *err)
+{
+	const char *url = NULL;
+	struct user *u = NULL;
+	int r = reseller_of(c, &u, err);
+
+	if (r >= 0)
+		r = logo_take(c, u->username, &url, err);
+	if (r >= 0)
+		r = set_logo(c, u, url, err);
+	if (r >= 0)
+		r = logo_keep(c, u->username, url, err);
+	if (r < 0)
+		return r;
+	jsonw_open(&c->w, NULL, '{');
+	jsonw_text(&c->w, "url", url);
+	jsonw_close(&c->w, '}');
+	return 0;
+}
+
+static int delete_logo(struct call *c, struct err *err)
+{
+	struct user *u = NULL;
+	int r = reseller_of(c, &u, err);
+
+	if (r >= 0)
+		r = set_logo(c, u, NULL, err);
+	return r < 0 ? r : logo_drop(c, u->username, err);
 }
 
 static const struct endpoint branding_rows[] = {
@@ -299,11 +322,16 @@ static const struct endpoint branding_rows[] = {
 	{ .action = "upload-logo",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_STAFF,
-	  .flags = EP_MACHINE | EP_MULTIPART,
+	  .flags = EP_MULTIPART,
 	  .op = EP_CUSTOM,
+	  .place = ON_WRITER,
+	  .kind = &kind_branding,
 	  .body_max = LOGO_BODY_MAX,
 	  PARAMS(logo_params),
-	  .doc = "Takes a logo: PNG, JPG, SVG or WEBP of at most 512 KB." },
+	  .returns = "url",
+	  .audit = "branding.upload-logo",
+	  .run = upload_logo,
+	  .doc = "Takes a logo: PNG, JPEG, GIF, WebP or SVG of at most 512 KiB and 4096 by 4096 pixels." },
 	{ .action = "delete-logo",
 	  .methods = METHOD_POST | METHOD_DELETE,
 	  .roles = ROLE_STAFF,

@@ -67,7 +67,7 @@ static int tell_changes(struct call *c, const struct changeset *cs, const struct
 		    : -(int)err->code;
 }
 
-static int plan_show(struct call *c, struct err *err)
+static int show_changes(struct call *c, struct err *err)
 {
 	json_t *changes = call_arg(c, "changes")->res;
 	struct changeset cs = { .ctx = c->ctx };
@@ -273,7 +273,7 @@ static const struct endpoint plan_rows[] = {
 	  .returns = "changes more plan reason",
 	  .audit = "plan.show",
 	  .body_max = PLAN_BODY_MAX,
-	  .run = plan_show,
+	  .run = show_changes,
 	  .doc = "What a change set would do, with diffs, and nothing of it done. `plan` is null, "
 		 "and `reason` says why, when the engine does not run." },
 };

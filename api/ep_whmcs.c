@@ -91,6 +91,25 @@ static int find(struct call *c, struct account **ret, struct err *err)
 	return r;
 }
 
+/* A domain may have moved since the billing system wrote it down: what goes for good is named twice. */
+static int find_agreed(struct call *c, struct account **ret, struct err *err)
+{
+	const char *domain = call_text(c, "domain", NULL);
+	const char *username = call_text(c, "username", NULL);
+	int r = find(c, ret, err);
+
+	if (r < 0 || !domain || !username || strcmp(lower(c->ctx, username), (*ret)->username) == 0)
+		return r;
+	c->resource = res_name(c->ctx, *ret);
+	call_problem(c, "username", "username is not that of the domain's account");
+	c->status = 409;
+	/* denied, not only in conflict: the log has to tell of it */
+	return err_set(err, ERR_DENIED,
+		       "username: found %.64s, but domain %.64s is of account %s; allowed is that "
+		       "account's name, or one of the two alone",
+		       username, domain, (*ret)->username);
+}
+
 typedef int edit_fn(struct call *c, struct changeset *cs, const struct account *a,
 		    struct change *change, struct err *err);
 
@@ -100,15 +119,15 @@ static int edit(struct call *c, enum change_op op, edit_fn *fn, struct err *err)
 	struct changeset cs = { .ctx = c->ctx };
 	struct account *a = NULL;
 	struct change *change;
-	int r = find(c, &a, err);
+	int r = op == CHANGE_DELETE ? find_agreed(c, &a, err) : find(c, &a, err);
 
 	if (r < 0)
 		return r;
+	c->resource = res_name(c->ctx, a);
 	change = crud_change(&cs, op, a);
 	r = fn(c, &cs, a, change, err);
 	if (r >= 0)
 		r = crud_apply(c, &cs, err);
-	c->resource = res_name(c->ctx, a);
 	return r;
 }
 
@@ -281,7 +300,8 @@ static const struct endpoint rows[] = {
 	  .doc = "Creates an account; again with the same domain and name is the same account." },
 	ACT("suspend", suspend_params, "whmcs.suspend", suspend, "Suspends an account."),
 	ACT("unsuspend", who_params, "whmcs.unsuspend", unsuspend, "Lets it back."),
-	ACT("terminate", who_params, "whmcs.terminate", terminate, "Deletes an account."),
+	ACT("terminate", who_params, "whmcs.terminate", terminate,
+	    "Deletes an account; 409 when domain and username are of different ones."),
 	ACT("changepackage", package_params, "whmcs.changepackage", change_package,
 	    "Gives it another package."),
 	ACT("changepassword", password_params, "whmcs.changepassword", change_password,

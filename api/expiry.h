@@ -18,7 +18,7 @@ int expiry_start(struct api *api, struct expiry **ret, struct err *err) must_che
 /* Before the writer ends: what was begun is finished. */
 void expiry_end(struct expiry *e);
 /* After it. */
-void expiry_free(struct expiry **e);
+void expiry_free(struct expiry **ret);
 /* Of calls that the writer has carried out: one may have a deadline. E may be NULL. */
 void expiry_tell(struct expiry *e, struct call **calls, size_t n);
 /* Looks now, whatever the deadlines were. */

@@ -1,7 +1,6 @@
 /* novacpx-api: the HTTP face, which writes desired state and never touches the machine. */
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 
 #include "api/config.h"
 #include "api/confine.h"
@@ -26,38 +25,12 @@ static int serve(const void *ctx, struct config *c, struct api *api, const sigse
 	return 0;
 }
 
-/* The folder of PATH; "." is never meant. */
-static const char *folder_of(const void *ctx, const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash && slash != path ? mem_strn(ctx, path, (size_t)(slash - path)) : path;
-}
-
-/* Before the first thread, which the rules for files would not reach. */
-static int give_up_rights(const void *ctx, const struct config *c, struct err *err)
-{
-	const struct confine_path paths[] = {
-		{ c->state, true },
-		{ folder_of(ctx, c->api.access_log), true },
-		{ folder_of(ctx, c->cert), false },
-		{ c->api.engine, false },
-	};
-	int r = confine_user(c->root, "novacpx", err);
-
-	if (r >= 0)
-		r = confine_files(paths, ARRAY_LEN(paths), err);
-	if (r == 0)
-		log_info("the kernel has no Landlock: files are kept by their owners and modes");
-	return r;
-}
-
 static int start(const void *ctx, struct config *c, struct api **ret, struct err *err)
 {
 	int r = config_sockets(c, err);
 
 	if (r >= 0 && c->is_confined)
-		r = give_up_rights(ctx, c, err);
+		r = config_confine(ctx, c, err);
 	if (r >= 0)
 		r = config_certificate(ctx, c, err);
 	if (r >= 0)

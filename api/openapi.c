@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "api/endpoint.h"
+#include "api/ep_meta.h"
 
 static const struct {
 	enum role role;
@@ -129,10 +130,29 @@ static void put_schema(struct jsonw *w, const char *key, const struct param *p, 
 	jsonw_close(w, '}');
 }
 
-static void put_query(struct jsonw *w, const struct endpoint *ep)
+static void put_parameter_ref(struct jsonw *w, const char *name)
+{
+	char ref[64];
+
+	(void)snprintf(ref, sizeof(ref), "#/components/parameters/%s", name);
+	jsonw_open(w, NULL, '{');
+	jsonw_text(w, "$ref", ref);
+	jsonw_close(w, '}');
+}
+
+/* What every write takes besides. */
+static void put_options(struct jsonw *w, const struct endpoint *ep)
+{
+	static const char *const options[] = { "wait", "dry_run", "If-Match", "Idempotency-Key" };
+
+	for (size_t i = 0; i < ARRAY_LEN(options) && endpoint_writes(ep); i++)
+		put_parameter_ref(w, options[i]);
+}
+
+static void put_query(struct jsonw *w, const struct endpoint *ep, bool has_body)
 {
 	jsonw_open(w, "parameters", '[');
-	for (size_t i = 0; i < ep->n_params; i++) {
+	for (size_t i = 0; i < ep->n_params && !has_body; i++) {
 		const struct param *p = &ep->params[i];
 
 		jsonw_open(w, NULL, '{');
@@ -144,6 +164,7 @@ static void put_query(struct jsonw *w, const struct endpoint *ep)
 		put_schema(w, "schema", p, false);
 		jsonw_close(w, '}');
 	}
+	put_options(w, ep);
 	jsonw_close(w, ']');
 }
 
@@ -170,29 +191,62 @@ static void put_body(struct jsonw *w, const struct endpoint *ep)
 
 /* Answers */
 
-static void put_list(struct jsonw *w, const char *key, const struct shape *s)
+/* Members of a custom answer: their names are known, not their types. */
+static void put_members(struct jsonw *w, const char *names)
+{
+	jsonw_text(w, "type", "object");
+	jsonw_open(w, "properties", '{');
+	while (*(names += strspn(names, " []"))) {
+		size_t len = strcspn(names, " []");
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, names);
+		jsonw_raw(w, name, "{}");
+		names += len;
+	}
+	jsonw_close(w, '}');
+}
+
+/* One row of the answer: of its shape, of members of its own, or both. */
+static void put_row(struct jsonw *w, const char *key, const struct endpoint *ep)
+{
+	if (!ep->returns) {
+		put_ref(w, key, ep->shape->name);
+		return;
+	}
+	jsonw_open(w, key, '{');
+	if (ep->shape) {
+		jsonw_open(w, "allOf", '[');
+		put_ref(w, NULL, ep->shape->name);
+		jsonw_close(w, ']');
+	}
+	put_members(w, ep->returns);
+	jsonw_close(w, '}');
+}
+
+static void put_list(struct jsonw *w, const char *key, const struct endpoint *ep)
 {
 	jsonw_open(w, key, '{');
 	jsonw_text(w, "type", "array");
-	put_ref(w, "items", s->name);
+	put_row(w, "items", ep);
 	jsonw_close(w, '}');
 }
 
 static void put_data(struct jsonw *w, const struct endpoint *ep)
 {
-	bool is_paged = ep->flags & EP_PAGED;
+	bool is_list = ep->op == EP_LIST || (ep->returns && *ep->returns == '[');
 
-	if (!ep->shape) {
-		jsonw_raw(w, "data", "{}");
-	} else if (ep->op != EP_LIST) {
-		put_ref(w, "data", ep->shape->name);
-	} else if (!is_paged) {
-		put_list(w, "data", ep->shape);
+	if (!ep->shape && !ep->returns) {
+		jsonw_raw(w, "data", "{\"type\":\"null\"}");
+	} else if (!is_list) {
+		put_row(w, "data", ep);
+	} else if (!(ep->flags & EP_PAGED)) {
+		put_list(w, "data", ep);
 	} else {
 		jsonw_open(w, "data", '{');
 		jsonw_text(w, "type", "object");
 		jsonw_open(w, "properties", '{');
-		put_list(w, "items", ep->shape);
+		put_list(w, "items", ep);
 		put_ref(w, "meta", "Meta");
 		jsonw_close(w, '}');
 		jsonw_close(w, '}');
@@ -211,10 +265,25 @@ static void put_envelope(struct jsonw *w, const struct endpoint *ep)
 	put_data(w, ep);
 	if (ep->flags & EP_PAGED)
 		put_ref(w, "meta", "Meta");
-	if (endpoint_writes(ep))
+	if (endpoint_writes(ep)) {
 		jsonw_raw(w, "revision", "{\"type\":\"integer\"}");
+		put_ref(w, "condition", "Condition");
+		jsonw_raw(w, "confirm_until", "{\"type\":\"string\"}");
+	}
 	for (int i = 0; i < 4; i++)
 		jsonw_close(w, '}');
+}
+
+/* Of an answer without the envelope. */
+static void put_media(struct jsonw *w, const struct endpoint *ep)
+{
+	jsonw_open(w, "content", '{');
+	jsonw_raw(w,
+		  ep->flags & EP_STREAM ? "text/event-stream"
+		  : ep->media           ? ep->media
+					: "application/json",
+		  "{\"schema\":{}}");
+	jsonw_close(w, '}');
 }
 
 static void put_answers(struct jsonw *w, const struct endpoint *ep)
@@ -222,7 +291,9 @@ static void put_answers(struct jsonw *w, const struct endpoint *ep)
 	jsonw_open(w, "responses", '{');
 	jsonw_open(w, "200", '{');
 	jsonw_text(w, "description", "Done.");
-	if (!(ep->flags & (EP_BARE | EP_STREAM)))
+	if (ep->flags & (EP_BARE | EP_STREAM))
+		put_media(w, ep);
+	else
 		put_envelope(w, ep);
 	jsonw_close(w, '}');
 	jsonw_raw(w, "default",
@@ -233,48 +304,95 @@ static void put_answers(struct jsonw *w, const struct endpoint *ep)
 
 /* Operations */
 
-static void put_operation(struct jsonw *w, const struct resource *res, const struct endpoint *ep,
-			  const char *method)
+static void put_security(struct jsonw *w, const struct endpoint *ep)
 {
-	char id[128];
+	if (ep->roles & ROLE_NOBODY)
+		jsonw_raw(w, "security", "[]");
+	else if (ep->roles == ROLE_BILLING)
+		jsonw_raw(w, "security", "[{\"key\":[]}]");
+	else if (ep->roles & ROLE_BILLING)
+		jsonw_raw(w, "security", "[{\"cookie\":[]},{\"bearer\":[]},{\"key\":[]}]");
+}
 
-	(void)snprintf(id, sizeof(id), "%s_%s_%s", method, res->name, ep->action);
-	jsonw_open(w, method, '{');
+/* "post_dns_add-record", "get_healthz" */
+static void put_id(struct jsonw *w, const char *method, const char *path)
+{
+	char id[160];
+
+	path += strncmp(path, "/api/", 5) == 0 ? 5 : 1;
+	(void)snprintf(id, sizeof(id), "%s_%s", method, path);
+	for (char *p = id; *p; p++)
+		*p = (char)(*p == '/' ? '_' : *p);
 	jsonw_text(w, "operationId", id);
+}
+
+static void put_operation(struct jsonw *w, const char *tag, const struct endpoint *ep,
+			  const char *path, const char *method)
+{
+	bool has_body = strcmp(method, "post") == 0;
+
+	jsonw_open(w, method, '{');
+	put_id(w, method, path);
 	jsonw_open(w, "tags", '[');
-	jsonw_text(w, NULL, res->name);
+	jsonw_text(w, NULL, tag);
 	jsonw_close(w, ']');
 	jsonw_text(w, "summary", ep->doc);
 	put_roles(w, ep->roles);
 	put_aliases(w, ep->aliases);
 	if (ep->flags & EP_ADDED)
 		jsonw_bool(w, "x-added", true);
-	if (ep->roles & ROLE_NOBODY)
-		jsonw_raw(w, "security", "[]");
-	if (strcmp(method, "post") == 0)
+	if (ep->flags & EP_MACHINE)
+		jsonw_bool(w, "x-not-offered-yet", true);
+	put_security(w, ep);
+	put_query(w, ep, has_body);
+	if (has_body)
 		put_body(w, ep);
-	else
-		put_query(w, ep);
 	put_answers(w, ep);
+	jsonw_close(w, '}');
+}
+
+static void put_path(struct jsonw *w, const char *tag, const struct endpoint *ep, const char *path)
+{
+	/* clients of the original send POST for every deletion */
+	unsigned allowed = ep->methods | (ep->methods & METHOD_DELETE ? METHOD_POST : 0);
+
+	jsonw_open(w, path, '{');
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		if (allowed & methods[i].method)
+			put_operation(w, tag, ep, path, methods[i].name);
+	}
 	jsonw_close(w, '}');
 }
 
 static void put_paths(struct jsonw *w)
 {
+	size_t n;
+	const struct endpoint *meta = meta_rows(&n);
+
 	jsonw_open(w, "paths", '{');
 	ENDPOINT_FOREACH(res, ep)
 	{
 		char path[128];
 
 		(void)snprintf(path, sizeof(path), "/api/%s/%s", res->name, ep->action);
-		jsonw_open(w, path, '{');
-		for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-			if (ep->methods & methods[i].method)
-				put_operation(w, res, ep, methods[i].name);
-		}
+		put_path(w, res->name, ep, path);
+	}
+	for (size_t i = 0; i < n; i++)
+		put_path(w, "meta", &meta[i], meta[i].action);
+	jsonw_close(w, '}');
+}
+
+static void put_tags(struct jsonw *w)
+{
+	jsonw_open(w, "tags", '[');
+	for (size_t i = 0; i < n_resources; i++) {
+		jsonw_open(w, NULL, '{');
+		jsonw_text(w, "name", resources[i]->name);
+		jsonw_text(w, "description", resources[i]->doc);
 		jsonw_close(w, '}');
 	}
-	jsonw_close(w, '}');
+	jsonw_raw(w, NULL, "{\"name\":\"meta\",\"description\":\"About the API itself.\"}");
+	jsonw_close(w, ']');
 }
 
 /* Schemas */
@@ -317,20 +435,49 @@ static bool was_put(const struct endpoint *last)
 	return false;
 }
 
+static void put_write_options(struct jsonw *w)
+{
+	jsonw_raw(
+		w, "parameters",
+		"{\"wait\":{\"name\":\"wait\",\"in\":\"query\",\"description\":\"Seconds to hold the "
+		"answer until the revision is applied.\",\"schema\":{\"type\":\"integer\","
+		"\"minimum\":0,\"maximum\":60}},"
+		"\"dry_run\":{\"name\":\"dry_run\",\"in\":\"query\",\"description\":\"1: answers with "
+		"the plan and writes nothing.\",\"schema\":{\"type\":\"boolean\"}},"
+		"\"If-Match\":{\"name\":\"If-Match\",\"in\":\"header\",\"description\":\"The revision "
+		"that the caller saw.\",\"schema\":{\"type\":\"string\"}},"
+		"\"Idempotency-Key\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
+		"\"description\":\"The same key again is the same change.\","
+		"\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":128}}}");
+}
+
 static void put_components(struct jsonw *w)
 {
 	jsonw_open(w, "components", '{');
-	jsonw_raw(w, "securitySchemes", "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}}");
+	jsonw_raw(w, "securitySchemes",
+		  "{\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"ncpx_session\","
+		  "\"description\":\"What auth/login sets.\"},"
+		  "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
+		  "\"description\":\"An API token.\"},"
+		  "\"key\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-WHMCS-Key\","
+		  "\"description\":\"Of the billing system.\"}}");
+	put_write_options(w);
 	jsonw_open(w, "schemas", '{');
 	jsonw_raw(w, "Error",
 		  "{\"type\":\"object\",\"properties\":{\"success\":{\"const\":false},"
 		  "\"message\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\",\"items\":"
 		  "{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"},"
-		  "\"message\":{\"type\":\"string\"}}}}}}");
+		  "\"message\":{\"type\":\"string\"},\"line\":{\"type\":\"integer\"},"
+		  "\"column\":{\"type\":\"integer\"}}}}}}");
 	jsonw_raw(w, "Meta",
 		  "{\"type\":\"object\",\"properties\":{\"total\":{\"type\":\"integer\"},"
 		  "\"page\":{\"type\":\"integer\"},\"per_page\":{\"type\":\"integer\"},"
 		  "\"pages\":{\"type\":\"integer\"}}}");
+	jsonw_raw(
+		w, "Condition",
+		"{\"type\":\"object\",\"properties\":{\"resource\":{\"type\":\"string\"},"
+		"\"type\":{\"type\":\"string\"},\"reason\":{\"type\":\"string\"},"
+		"\"message\":{\"type\":[\"string\",\"null\"]},\"revision\":{\"type\":\"integer\"}}}");
 	ENDPOINT_FOREACH(res, ep)
 	{
 		if (ep->shape && !was_put(ep))
@@ -348,7 +495,8 @@ void openapi_write(struct jsonw *w)
 	jsonw_text(w, "title", "NovaCPX");
 	jsonw_text(w, "version", NOVACPX_VERSION);
 	jsonw_close(w, '}');
-	jsonw_raw(w, "security", "[{\"bearer\":[]}]");
+	jsonw_raw(w, "security", "[{\"cookie\":[]},{\"bearer\":[]}]");
+	put_tags(w);
 	put_paths(w);
 	put_components(w);
 	jsonw_close(w, '}');

@@ -321,12 +321,13 @@ static struct core *core_new(const struct http_opts *opts, const struct http_cal
 
 	core->opts = with_defaults(opts);
 	core->calls = *calls;
+	core->queue = reply_queue_of_library();
 	core->refs = 1;
 	core->tick_ms = MIN(MIN(core->opts.head_ms, core->opts.idle_ms), core->opts.heartbeat_ms);
 	core->tick_ms = MAX(MIN(core->tick_ms / 4, (int64_t)1000), (int64_t)10);
 	if (pthread_mutex_init(&core->lock, NULL) != 0 || pthread_condattr_init(&attr) != 0 ||
 	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
-	    pthread_cond_init(&core->changed, &attr) != 0)
+	    pthread_cond_init(&core->changed, &attr) != 0 || !core->queue)
 		mem_abort();
 	(void)pthread_condattr_destroy(&attr);
 	for (size_t i = 0; i < HTTP_PORTS_MAX; i++)

@@ -232,7 +232,7 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **ret_conn,
 		conn_end(TAKE(*ret_conn));
 }
 
-static struct conn *conn_of(struct MHD_Connection *mhd)
+struct conn *conn_of(struct MHD_Connection *mhd)
 {
 	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }

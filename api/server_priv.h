@@ -127,12 +127,16 @@ struct stream {
 	void *arg;
 };
 
+typedef enum MHD_Result queue_fn(struct MHD_Connection *mhd, unsigned status,
+				 struct MHD_Response *answer);
+
 /* Outlives http_stop() until the last request and stream have ended. */
 struct core {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a connection ended, or `run` changed */
 	struct http_opts opts;  /* numbers alone; defaults filled in */
 	struct http_calls calls;
+	queue_fn *queue; /* the library's MHD_queue_response() */
 	struct port ports[HTTP_PORTS_MAX];
 	size_t n_ports;
 	gnutls_datum_t ticket_key;
@@ -175,6 +179,7 @@ enum MHD_Result conn_handle(void *cls, struct MHD_Connection *mhd, const char *u
 void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		    enum MHD_RequestTerminationCode why);
 void *conn_reap(void *core_ptr);
+struct conn *conn_of(struct MHD_Connection *mhd);
 /* Locked: ends it from outside its loop. */
 void conn_cut(struct conn *c);
 /* Locked: lets its loop run again. */
@@ -201,6 +206,8 @@ unsigned body_end(struct request *r, const char **ret_why);
  */
 enum MHD_Result refuse(struct conn *c, unsigned status, const char *why,
 		       const struct admission *adm);
+/* The library's own MHD_queue_response(), which ours stands before; NULL: not found. */
+queue_fn *reply_queue_of_library(void);
 /* Queues the answer that is there, or suspends until it is. */
 enum MHD_Result reply_take(struct conn *c);
 /* Locked: the heartbeat, and the cut of one that stalls. */

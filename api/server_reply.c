@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,7 +128,7 @@ enum MHD_Result reply_take(struct conn *c)
 	core_unlock(core);
 	if (is_last)
 		(void)MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");
-	res = MHD_queue_response(c->mhd, c->status, answer);
+	res = core->queue(c->mhd, c->status, answer);
 	MHD_destroy_response(answer);
 	return res;
 }
@@ -163,6 +164,57 @@ static struct MHD_Response *failure(struct core *core)
 		mem_abort();
 	(void)add_headers(answer, "application/json", NULL);
 	return answer;
+}
+
+queue_fn *reply_queue_of_library(void)
+{
+	union {
+		void *object;
+		queue_fn *function;
+	} found = { .object = dlsym(RTLD_NEXT, "MHD_queue_response") };
+
+	return found.function;
+}
+
+static const char *why_unread(unsigned status)
+{
+	switch (status) {
+	case MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED: return "HTTP/1.0 and HTTP/1.1 are spoken here.";
+	case MHD_HTTP_URI_TOO_LONG:
+	case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE: return "The request's head is too large.";
+	case MHD_HTTP_CONTENT_TOO_LARGE: return "The body or one of its chunks is too large.";
+	case MHD_HTTP_BAD_REQUEST: return "The request is not HTTP as RFC 9112 has it.";
+	default: return "The request cannot be read.";
+	}
+}
+
+/* So that closing makes no reset, which might overtake the answer. */
+static void drain(const struct conn *c)
+{
+	char piece[4096];
+
+	for (size_t n = 0; n < LINGER_MAX; n += sizeof(piece))
+		if (recv(c->fd, piece, sizeof(piece), MSG_DONTWAIT) <= 0)
+			return;
+}
+
+/*
+ * In the library's place: it finds this function before its own, as ELF has it, and we call its
+ * own by core->queue. So only its own answers come here, to what it cannot read at all: pages of
+ * HTML, and after a bad Content-Length their head twice. Out goes a refusal as all others are.
+ * The page is queued all the same, for the library reads on in what it would free otherwise, but
+ * the way out is closed: it notices, and ends the connection. That all this is so is tested.
+ */
+enum MHD_Result MHD_queue_response(struct MHD_Connection *mhd, unsigned status,
+				   struct MHD_Response *page)
+{
+	struct conn *c = conn_of(mhd);
+
+	if (c->phase == PHASE_HEAD || c->phase == PHASE_IDLE || c->phase == PHASE_BODY)
+		(void)refuse(c, status, why_unread(status), NULL);
+	(void)shutdown(c->fd, SHUT_WR);
+	drain(c);
+	return c->core->queue(mhd, status, page);
 }
 
 /* Hands the answer to the request's connection, if there is still one, and ends the request. */

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/endpoint.h"
+#include "api/logo.h"
 #include "base/digest.h"
 
 #define COOKIE "ncpx_session"
@@ -34,6 +35,8 @@ int session_db_open(const void *ctx, const char *path, struct sql **ret, struct 
 
 	if (r >= 0)
 		r = sql_exec(db, schema, err);
+	if (r >= 0)
+		r = logo_db_open(db, err);
 	if (r < 0) {
 		(void)talloc_free(db);
 		return err_wrap(err, "api.db");

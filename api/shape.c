@@ -37,6 +37,8 @@ static void put_filters(struct buf *b, struct call *c, const struct listing *l)
 		buf_printf(b, " AND %s", l->shape->search);
 	if (l->status && l->shape->status)
 		buf_printf(b, " AND %s=?5", l->shape->status);
+	if (l->shape->hidden && !l->with_hidden)
+		buf_printf(b, " AND NOT %s", l->shape->hidden);
 }
 
 /* Of LIKE: what the caller sent is text, not a pattern. */

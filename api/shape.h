@@ -36,6 +36,8 @@ struct shape {
 	const char *order;  /* "t.id DESC"; by an index */
 	const char *search; /* "(t.username LIKE ?1 …)" for the parameter search; NULL: none */
 	const char *status; /* "t.status": for the parameter status; NULL: none */
+	/* "t.retired": rows that lists leave out, unless the parameter of that name is true; NULL: none */
+	const char *hidden;
 };
 
 #define COLUMNS(rows) .columns = (rows), .n = ARRAY_LEN(rows)
@@ -52,6 +54,7 @@ struct listing {
 	const char *account; /* its key; NULL: all that the caller may see */
 	const char *parent;  /* key of the parent resource (a zone); NULL: any */
 	const char *search, *status;
+	bool with_hidden;
 	struct page *page; /* NULL: all of them */
 };
 

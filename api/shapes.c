@@ -327,6 +327,7 @@ static const struct column package_columns[] = {
 	  NULL },
 	{ "ssl_enabled", COLUMN_BOOL, "t.ssl_enabled", NULL },
 	{ "is_default", COLUMN_BOOL, "t.is_default", NULL },
+	{ "retired", COLUMN_BOOL, "t.retired", "No longer offered." },
 	{ "created_at", COLUMN_TIME, "t.created", NULL },
 	{ "account_count", COLUMN_INT, "(SELECT count(*) FROM account a WHERE a.package=t.name)",
 	  NULL },
@@ -338,6 +339,7 @@ const struct shape shape_package = {
 	.kind = &kind_package,
 	COLUMNS(package_columns),
 	.order = "t.name",
+	.hidden = "t.retired",
 };
 
 /* What a billing system asks for daily; sizes in MiB. */

@@ -218,7 +218,7 @@ int start_default_package(struct call *c, const char **ret, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(store_sql(c->store),
-			"SELECT name FROM package WHERE owner IS NULL "
+			"SELECT name FROM package WHERE owner IS NULL AND NOT retired "
 			"ORDER BY name<>'Default', NOT is_default, id LIMIT 1",
 			&st, err);
 

@@ -51,6 +51,20 @@ enum {
 	SHOWN_MAX = 64 /* of a name that nobody has */
 };
 
+/* What the call was about, as far as it came to know that; or NULL. */
+static const char *subject_of(const struct call *c)
+{
+	if (c->resource)
+		return c->resource;
+	if (c->row || c->account)
+		return res_name(c->ctx, c->row ? c->row : (const void *)c->account);
+	for (size_t i = 0; c->args && i < c->endpoint->n_params; i++) {
+		if (c->endpoint->params[i].type == PARAM_REF && c->args[i].res)
+			return res_name(c->ctx, c->args[i].res);
+	}
+	return NULL;
+}
+
 /* A row for what is no revision. That it cannot be written is logged: the answer stands. */
 static void write_audit(struct call *c)
 {
@@ -67,6 +81,7 @@ static void write_audit(struct call *c)
 		.source = "api",
 		.action = ep->audit ? ep->audit : ep->action,
 		.outcome = c->result < 0 ? AUDIT_REFUSED : AUDIT_DONE,
+		.resource = subject_of(c),
 	};
 
 	if (store_audit_add(c->store, &row, &err) < 0)

@@ -42,7 +42,27 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_putc(struct buf *b, char c)
 {
-	buf_put(b, &c, 1);
+	if (b->over || b->len >= b->max || b->len + 1 >= b->cap) {
+		buf_put(b, &c, 1);
+		return;
+	}
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
+}
+
+void buf_int(struct buf *b, int64_t num)
+{
+	uint64_t rest = num < 0 ? -(uint64_t)num : (uint64_t)num;
+	char digits[20];
+	size_t n = sizeof(digits);
+
+	do {
+		digits[--n] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (num < 0)
+		buf_putc(b, '-');
+	buf_put(b, digits + n, sizeof(digits) - n);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -185,6 +185,7 @@ int apply_audit(struct apply *a, struct err *err)
 		.via = rev->via,
 		.action = rev->action ? rev->action : "commit",
 		.outcome = AUDIT_DONE,
+		.resource = rev->about,
 		.rev = rev->rev,
 		.detail = detail_of(a),
 	};

@@ -242,13 +242,16 @@ static uint64_t fields_that_differ(const struct net *n)
 
 static int give(struct differ *d, struct net *n, difference_fn *fn, void *arg, struct err *err)
 {
-	struct difference diff = { .kind = n->kind };
+	struct difference diff = { .kind = n->kind, .op = '~' };
 
 	if (!n->was && !n->is)
 		return 0; /* came and went */
 	if (!n->is_told)
 		name_by_row(d, n);
-	diff.op = !n->was ? '+' : n->is ? '~' : '-';
+	if (!n->was)
+		diff.op = '+';
+	else if (!n->is)
+		diff.op = '-';
 	diff.key = n->key;
 	diff.account = n->account;
 	diff.rev = n->rev;

@@ -125,6 +125,8 @@ struct revision {
 	int64_t seen_rev;        /* changed resources must not be newer; 0: no such check */
 	const char *idempotency; /* the actor's key for this request, or NULL */
 	const char *request;     /* digest of what the key stands for; NULL: of nothing */
+	const char
+		*about; /* for the audit row, when several are touched: "account/john", or NULL */
 	int64_t confirm_until;   /* reverted then unless store_confirm() came; 0: it stands */
 	bool repeated;           /* set: the key was known, and REV is what it did the first time */
 };

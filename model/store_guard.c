@@ -116,6 +116,8 @@ static int wanted_schema(const void *ctx, struct strmap *ret, struct err *err)
 	int r = sql_open(ctx, ":memory:", SQL_CREATE, &db, err);
 
 	if (r >= 0)
+		r = sql_exec(db, "BEGIN", err); /* one commit, not one a statement */
+	if (r >= 0)
 		r = store_create_schema(db, err);
 	return r < 0 ? r : read_schema(db, ret, err);
 }

@@ -283,6 +283,13 @@ static void settle(struct plan *p, const char *what)
 		*strmap_slot(&p->owed, what) = NULL;
 }
 
+static void not_running(struct plan *p, const char *name)
+{
+	plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name), "Progressing", "NotRunning",
+		  "%s is not running; it will load what was written when it starts", name);
+	p->findings[p->n_findings - 1].retry = true; /* to see when it runs again */
+}
+
 static void reload_services(struct plan *p, struct execution *x)
 {
 	struct strmap names = STRMAP_ON(p->ctx);
@@ -310,15 +317,58 @@ static void reload_services(struct plan *p, struct execution *x)
 		r = fault_point("reload") ? err_sys(&e, "reload %s", name)
 					  : p->e->verbs->reload(p->ctx, &p->e->at, svc, &e);
 		if (r == -ERR_ABSENT)
-			plan_find(p, "s", "reload", mem_fmt(p->ctx, "server/%s", name),
-				  "Progressing", "NotRunning",
-				  "%s is not running; it will load what was written when it starts",
-				  name);
+			not_running(p, name);
 		else if (r < 0)
 			reload_failed(p, x, name, &e);
 		if (r >= 0 || r == -ERR_ABSENT)
 			settle(p, mem_fmt(p->ctx, OWED_RELOAD "%s", name));
 	}
+}
+
+/* Nothing of ours is in it any more: whether it runs is the administrator's business. */
+static bool is_left(struct plan *p, const char *service)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct err ignored = ERR_INIT;
+
+	if (sql_get(p->e->db, "SELECT 1 FROM artifact WHERE service=? LIMIT 1", &st, &ignored) < 0)
+		return false;
+	sql_bind_text(st, 1, service);
+	return sql_step(st, &ignored) == 0;
+}
+
+static int add_stopped(const struct condition *c, void *arg, struct err *err)
+{
+	struct plan *p = arg;
+	const char *service = c->resource + strlen("server/");
+
+	(void)err;
+	if (strcmp(c->part, "reload") == 0 && strcmp(c->reason, "NotRunning") == 0 &&
+	    !strmap_find(&p->services, service) && !is_left(p, service))
+		*strmap_slot(&p->services, mem_str(p->ctx, service)) = p;
+	return 0;
+}
+
+/*
+ * A daemon may have ended while nothing was to be done about it. A full pass looks at all that have
+ * something of ours, any other at those that did not run the last time.
+ */
+static int look_at_services(struct plan *p, struct err *err)
+{
+	int r = condition_each(p->e->db, NULL, add_stopped, p, err);
+
+	for (size_t i = 0; i < p->services.n && r >= 0; i++) {
+		const char *name = p->services.entries[i].key;
+		const struct service *svc;
+		struct err e = ERR_INIT;
+		pid_t pid;
+
+		if (service_find(p->ctx, name, &svc, &e) >= 0 &&
+		    service_is_installed(&p->e->at, svc) &&
+		    p->e->verbs->pid(&p->e->at, svc, &pid, &e) == -ERR_ABSENT)
+			not_running(p, name);
+	}
+	return r;
 }
 
 /* Withdrawing */
@@ -619,8 +669,10 @@ int plan_execute(struct plan *p, struct execution *x, struct err *err)
 		prune_gone(p);
 		run_purge(p);
 		names_tell(p);
-		r = record(p, x, err);
+		r = look_at_services(p, err);
 	}
+	if (r >= 0)
+		r = record(p, x, err);
 	if (r < 0 && execute_recover(p->e, &ignored) < 0)
 		return r; /* what is half written has names that the next run knows */
 	return r;

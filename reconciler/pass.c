@@ -508,7 +508,8 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 	p->now = engine_now();
 	p->is_whole = opts->whole;
 	p->is_released = opts->release;
-	p->maps.ctx = p->folders.ctx = p->names.ctx = p->once.ctx = p->owed.ctx = p->taken.ctx = p;
+	p->maps.ctx = p->folders.ctx = p->services.ctx = p->names.ctx = p->once.ctx = p->owed.ctx =
+		p->taken.ctx = p;
 	w.troubled.ctx = w.homes.ctx = p;
 	talloc_set_destructor(p, plan_free);
 	r = look_around_once(&w, opts, err);
@@ -534,7 +535,9 @@ int pass_plan(const void *ctx, struct engine *e, const struct pass_opts *opts, s
 /* What became of a resource between two revisions, whatever happened in between. */
 struct fate {
 	const char *account, *scope; /* it was of; or NULL */
-	bool was, is_gone;
+	bool was;                    /* it was there before */
+	bool is_gone;
+	bool was_changed; /* first seen as changed: it may have had another name before */
 };
 
 static int note_fate(const struct change_row *row, void *arg, struct err *err)
@@ -547,6 +550,7 @@ static int note_fate(const struct change_row *row, void *arg, struct err *err)
 	if (!f) {
 		f = mem_new(fates->ctx, struct fate);
 		f->was = row->op != '+';
+		f->was_changed = row->op == '~';
 	}
 	*slot = f;
 	f->is_gone = row->op == '-';
@@ -558,6 +562,13 @@ static int note_fate(const struct change_row *row, void *arg, struct err *err)
 static bool is_lost(const struct fate *f)
 {
 	return f && f->was && f->is_gone;
+}
+
+static bool is_of_kind(const struct strmap_entry *fate, const struct kind *k)
+{
+	size_t len = strlen(k->name);
+
+	return strncmp(fate->key, k->name, len) == 0 && fate->key[len] == '/';
 }
 
 static bool has_lost(const struct strmap *fates, const char *kind, const char *key)
@@ -580,17 +591,47 @@ static bool goes_with_holder(const struct strmap *fates, const struct kind *k, c
 /* Resources of kind K that were there and are gone. */
 static int64_t count_gone(const struct strmap *fates, const struct kind *k)
 {
-	size_t len = strlen(k->name);
 	int64_t n = 0;
 
 	for (size_t i = 0; i < fates->n; i++) {
-		const char *name = fates->entries[i].key;
-		const struct fate *f = fates->entries[i].value;
+		const struct strmap_entry *e = &fates->entries[i];
 
-		n += is_lost(f) && strncmp(name, k->name, len) == 0 && name[len] == '/' &&
-		     !goes_with_holder(fates, k, f);
+		n += is_lost(e->value) && is_of_kind(e, k) && !goes_with_holder(fates, k, e->value);
 	}
 	return n;
+}
+
+/*
+ * A record whose value was changed goes on under another name, and the log has but the new one: when
+ * it goes, it looks like one that was there. How many of those were made meanwhile themselves:
+ * what was made, was not deleted, and is not there.
+ */
+static int count_renamed(struct store *s, const struct strmap *fates, const struct kind *k,
+			 int64_t *ret, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "renamed");
+	int64_t made = 0;
+	int64_t doubtful = 0;
+
+	for (size_t i = 0; i < fates->n; i++) {
+		const struct strmap_entry *e = &fates->entries[i];
+		const struct fate *f = e->value;
+		void *res;
+		int r;
+
+		if (!is_of_kind(e, k))
+			continue;
+		doubtful += is_lost(f) && f->was_changed;
+		if (f->was || f->is_gone)
+			continue;
+		r = store_get(ctx, s, k, strchr(e->key, '/') + 1, &res, err);
+		if (r < 0 && r != -ERR_NOTFOUND)
+			return r;
+		made += r < 0;
+		err_clear(err);
+	}
+	*ret = MIN(made, doubtful);
+	return 0;
 }
 
 /* One that loses a name server of its own: "record/ZONE/@/NS/…". */
@@ -606,6 +647,11 @@ static const char *zone_without_server(const struct strmap *fates)
 			return mem_strn(fates->ctx, zone, len);
 	}
 	return NULL;
+}
+
+static bool is_too_much(int64_t gone, int64_t left)
+{
+	return gone + left >= GUARD_KIND_MIN && gone * 100 > (gone + left) * GUARD_PERCENT;
 }
 
 int pass_guard(const struct plan *p, struct err *err)
@@ -628,13 +674,17 @@ int pass_guard(const struct plan *p, struct err *err)
 	KIND_FOREACH(k) {
 		int64_t gone = r < 0 ? 0 : count_gone(&fates, k);
 		int64_t left = 0;
+		int64_t renamed = 0;
 
 		if (gone == 0)
 			continue;
 		r = store_count(p->e->store, k, NULL, NULL, &left, err);
+		if (r >= 0 && is_too_much(gone, left))
+			r = count_renamed(p->e->store, &fates, k, &renamed, err);
 		if (r < 0)
 			return r;
-		if (gone + left >= GUARD_KIND_MIN && gone * 100 > (gone + left) * GUARD_PERCENT)
+		gone -= renamed;
+		if (is_too_much(gone, left))
 			return err_set(err, ERR_GUARD,
 				       "this would delete %" PRId64 " of %" PRId64
 				       " %s (over %d %%)",

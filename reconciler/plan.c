@@ -332,6 +332,19 @@ static int compare_one(struct plan *p, const char *scope, const char *part,
 	return 0;
 }
 
+static void note_services(struct plan *p, const struct catalog *want)
+{
+	const char *last = NULL;
+
+	for (size_t i = 0; i < want->n; i++) {
+		const char *service = want->v[i].service;
+
+		if (service && service != last && !strmap_find(&p->services, service))
+			*strmap_slot(&p->services, mem_str(p->ctx, service)) = p;
+		last = service;
+	}
+}
+
 int plan_compare(struct plan *p, const char *scope, const char *part, struct catalog *want,
 		 struct owned **rows, size_t n_rows, struct err *err)
 {
@@ -353,6 +366,8 @@ int plan_compare(struct plan *p, const char *scope, const char *part, struct cat
 		err_clear(err);
 		return 0;
 	}
+	if (p->is_full)
+		note_services(p, want);
 	mem_room(p->ctx, &p->visited, &p->visited_cap, p->n_visited, sizeof(*p->visited));
 	p->visited[p->n_visited++] = (struct visit){ .scope = scope, .part = part };
 	while (r >= 0 && (i < want->n || j < n_rows)) {

@@ -93,6 +93,7 @@ struct plan {
 	struct strmap once;             /* places that this plan makes once for a first resource */
 	struct strmap owed;             /* what daemons are still to be told (owed.h) */
 	struct strmap taken;            /* host names of two server blocks (names.h) */
+	struct strmap services;         /* of a full pass: those that have artifacts */
 	struct ptrs remade;             /* homes that were removed by hand and are made again */
 	bool is_full;
 	bool is_whole;     /* validators judge everything, not only what changed */

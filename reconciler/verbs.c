@@ -3,6 +3,7 @@
 const struct verbs verbs_real = {
 	.validate = checkns_run,
 	.reload = service_reload,
+	.pid = service_pid,
 	.site_probe = site_probe,
 	.zones_open = rndc_open,
 	.zones_close = rndc_freep,

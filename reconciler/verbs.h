@@ -22,6 +22,8 @@ struct verbs {
 		      struct err *err); /* service_reload */
 	int (*site_probe)(const struct service_at *at, const char *host, int timeout_ms,
 			  struct err *err); /* site_probe */
+	int (*pid)(const struct service_at *at, const struct service *svc, pid_t *ret,
+		   struct err *err); /* service_pid */
 	int (*zones_open)(const void *ctx, const struct rndc_at *at, struct rndc **ret,
 			  struct err *err);   /* rndc_open */
 	void (*zones_close)(struct rndc **r); /* rndc_freep */

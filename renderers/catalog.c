@@ -29,6 +29,20 @@ struct digest artifact_content_digest(const struct artifact *a)
 			       3);
 }
 
+static void put_part(struct buf *b, char before, const char *text)
+{
+	buf_putc(b, before);
+	buf_puts(b, text ? text : "");
+}
+
+static void put_octal(struct buf *b, unsigned num)
+{
+	if (num > 7)
+		put_octal(b, num >> 3);
+	buf_putc(b, (char)('0' + (num & 7)));
+}
+
+/* Of "TYPE FLAGS MODE OWNER:GROUP HOME SHELL GECOS HASH ANCHOR " and the data; engine.db holds such digests. */
 static struct digest whole_digest(const struct artifact *a)
 {
 	struct buf b = { .max = BUF_MAX };
@@ -36,10 +50,19 @@ static struct digest whole_digest(const struct artifact *a)
 
 	if (a->type == ARTIFACT_FILE)
 		return artifact_content_digest(a);
-	buf_printf(&b, "%d %u %o %s:%s %s %s %s %s %s ", (int)a->type, a->flags, (unsigned)a->mode,
-		   a->owner ? a->owner : "root", a->group ? a->group : "root",
-		   a->home ? a->home : "", a->shell ? a->shell : "", a->gecos ? a->gecos : "",
-		   a->hash ? a->hash : "", a->anchor ? a->anchor : "");
+	buf_int(&b, (int)a->type);
+	buf_putc(&b, ' ');
+	buf_int(&b, a->flags);
+	buf_putc(&b, ' ');
+	put_octal(&b, (unsigned)a->mode);
+	put_part(&b, ' ', a->owner ? a->owner : "root");
+	put_part(&b, ':', a->group ? a->group : "root");
+	put_part(&b, ' ', a->home);
+	put_part(&b, ' ', a->shell);
+	put_part(&b, ' ', a->gecos);
+	put_part(&b, ' ', a->hash);
+	put_part(&b, ' ', a->anchor);
+	buf_putc(&b, ' ');
 	d = digest_of_parts((const struct digest_part[]){ { b.data, b.len },
 							  { a->data ? a->data : "", a->len } },
 			    2);

@@ -94,9 +94,27 @@ bool syntax_text(struct syntax *s, const char *format, const char *word)
 	return true;
 }
 
+static bool is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* strspn() makes a table of ALLOWED at each call, which costs more than a word of a configuration. */
+size_t syntax_span(const char *text, const char *allowed)
+{
+	static const char alnum[] = SYNTAX_ALNUM;
+	bool has_alnum = strncmp(allowed, alnum, sizeof(alnum) - 1) == 0;
+	const char *others = allowed + (has_alnum ? sizeof(alnum) - 1 : 0);
+	const char *p = text;
+
+	while (*p && ((has_alnum && is_alnum(*p)) || strchr(others, *p)))
+		p++;
+	return (size_t)(p - text);
+}
+
 bool syntax_only(const char *word, const char *allowed)
 {
-	return *word && word[strspn(word, allowed)] == '\0';
+	return *word && word[syntax_span(word, allowed)] == '\0';
 }
 
 bool syntax_has(const char *word, const char *set)

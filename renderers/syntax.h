@@ -41,6 +41,8 @@ struct syntax {
 bool syntax_refuse(struct syntax *s, const char *format, const char *word, const char *reason);
 /* Refuses NULL, control characters (newline and tab too) and bytes that are no UTF-8. */
 bool syntax_text(struct syntax *s, const char *format, const char *word);
+/* How many bytes at the start of TEXT are in ALLOWED. */
+size_t syntax_span(const char *text, const char *allowed);
 /* True if all of WORD's bytes are in ALLOWED and there is at least one. */
 bool syntax_only(const char *word, const char *allowed);
 /* True if any byte of WORD is in SET. */

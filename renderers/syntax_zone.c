@@ -20,7 +20,7 @@ static bool name_ok(struct syntax *s, const char *name, size_t *ret_len)
 	if (!syntax_text(s, FORMAT, name) || !name)
 		return false;
 	while (*p) {
-		size_t n = strspn(p, SYNTAX_ALNUM "-_/");
+		size_t n = syntax_span(p, SYNTAX_ALNUM "-_/");
 
 		if (p == name && p[0] == '*' && (p[1] == '.' || p[1] == '\0'))
 			n = 1;
@@ -192,8 +192,16 @@ void zone_record(struct zonefile *z, const char *owner, int64_t ttl, const char 
 				    "is no record type: capitals and digits only");
 		return;
 	}
-	if (rdata_ok(&z->s, rdata))
-		buf_printf(z->s.out, "%s %" PRId64 " IN %s %s\n", owner, ttl, type, rdata);
+	if (!rdata_ok(&z->s, rdata))
+		return;
+	buf_puts(z->s.out, owner);
+	buf_putc(z->s.out, ' ');
+	buf_int(z->s.out, ttl);
+	buf_puts(z->s.out, " IN ");
+	buf_puts(z->s.out, type);
+	buf_putc(z->s.out, ' ');
+	buf_puts(z->s.out, rdata);
+	buf_putc(z->s.out, '\n');
 }
 
 void zone_comment(struct zonefile *z, const char *text)

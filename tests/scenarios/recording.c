@@ -172,6 +172,17 @@ static int reload(const void *ctx, const struct service_at *at, const struct ser
 	return 0;
 }
 
+static int pid_of(const struct service_at *at, const struct service *svc, pid_t *ret,
+		  struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "pid");
+
+	*ret = 1;
+	return is_state(ctx, at->root, svc->name, "down")
+		       ? err_set(err, ERR_ABSENT, "%s is not running", svc->name)
+		       : 0;
+}
+
 /* Validators: a line with BROKEN is what no daemon takes. */
 
 struct judging {
@@ -527,6 +538,7 @@ static int zone_is_builtin(struct rndc *r, const char *zone, bool *ret, struct e
 const struct verbs verbs_recording = {
 	.validate = validate,
 	.reload = reload,
+	.pid = pid_of,
 	.site_probe = probe_site,
 	.zones_open = zones_open,
 	.zones_close = zones_close,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "api/session.h"
@@ -123,20 +124,22 @@ const char *panel_session(struct panel *p, enum panel_who who)
 	return mem_str(p->ctx, hex);
 }
 
-static void seed_sessions(struct panel *p)
+void panel_log_in_all(struct panel *p)
 {
 	struct err err = ERR_INIT;
 	struct sql *db = NULL;
 
 	assert_ok(session_db_open(p->ctx, p->db, &db, &err), &err);
 	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++)
-		assert_ok(sql_exec(db,
-				   mem_fmt(p->ctx,
-					   "INSERT INTO session VALUES('%s',%d,'192.0.2.9','test',"
-					   "unixepoch(),unixepoch()+3600)",
-					   panel_session(p, who), (int)who + 1),
-				   &err),
-			  &err);
+		assert_ok(
+			sql_exec(
+				db,
+				mem_fmt(p->ctx,
+					"INSERT OR REPLACE INTO session VALUES('%s',%d,'192.0.2.9','test',"
+					"unixepoch(),unixepoch()+3600)",
+					panel_session(p, who), (int)who + 1),
+				&err),
+			&err);
 	(void)talloc_free(db);
 }
 
@@ -160,9 +163,8 @@ static void remove_dir(const char *dir)
 	assert_int_equal(fs_remove_tree(root, dir, 0, NULL), 0);
 }
 
-void panel_start(struct panel *p)
+void panel_seed(struct panel *p)
 {
-	struct err err = ERR_INIT;
 	const char *dir;
 
 	p->ctx = mem_ctx(NULL, "panel");
@@ -173,14 +175,27 @@ void panel_start(struct panel *p)
 	p->opts.db = p->db = mem_fmt(p->ctx, "%s/api.db", dir);
 	p->opts.access_log = p->access_log = mem_fmt(p->ctx, "%s/access.log", dir);
 	p->opts.engine = mem_fmt(p->ctx, "%s/engine.sock", dir);
+	seed_model(p);
+	panel_log_in_all(p);
+}
+
+void panel_remove(struct panel *p)
+{
+	remove_dir(p->dir);
+	mem_freep(&p->ctx);
+}
+
+void panel_start(struct panel *p)
+{
+	struct err err = ERR_INIT;
+
+	panel_seed(p);
 	p->opts.http.n_ports = 1;
 	p->opts.http.threads = 1;
 	p->opts.http.ports[0] = (struct http_port){ .address = "127.0.0.1", .fd = -1 };
 	p->opts.waiters = 2;
 	for (size_t i = 0; i < RATE_CLASSES; i++)
 		p->opts.rate.limit[i] = p->opts.rate.limit[i] ? p->opts.rate.limit[i] : 1000000;
-	seed_model(p);
-	seed_sessions(p);
 	assert_ok(api_start(p->ctx, &p->opts, &p->api, &err), &err);
 	p->web.port = http_port_of(p->api->http, 0);
 }
@@ -190,13 +205,12 @@ void panel_stop(struct panel *p)
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	api_stop(&p->api);
-	remove_dir(p->dir);
-	mem_freep(&p->ctx);
+	panel_remove(p);
 }
 
 /* Asking */
 
-static const char *proof_of(struct panel *p, enum panel_who who)
+const char *panel_proof(struct panel *p, enum panel_who who)
 {
 	char token[TOKEN + 1];
 
@@ -231,6 +245,36 @@ static struct panel_answer answer_of(struct panel *p, char *text)
 	return a;
 }
 
+struct panel_answer panel_upload(struct panel *p, enum panel_who who, const char *path,
+				 const char *name, const void *data, size_t len)
+{
+	static const char end[] = "\r\n--XX--\r\n";
+	int fd = web_connect(&p->web);
+	const char *part = mem_fmt(p->ctx,
+				   "--XX\r\nContent-Disposition: form-data; name=\"%s\"; "
+				   "filename=\"../../a.html\"\r\nContent-Type: text/html\r\n\r\n",
+				   name);
+	struct panel_answer a;
+
+	web_send(fd, mem_fmt(p->ctx,
+			     "POST /api/%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s"
+			     "Content-Type: multipart/form-data; boundary=XX\r\n"
+			     "Content-Length: %zu\r\n\r\n%s",
+			     path, panel_proof(p, who), strlen(part) + len + strlen(end), part));
+	/* a server that has heard enough may close */
+	for (size_t n = 0; n < len;) {
+		ssize_t put = send(fd, (const char *)data + n, len - n, MSG_NOSIGNAL);
+
+		if (put <= 0)
+			break;
+		n += (size_t)put;
+	}
+	(void)send(fd, end, strlen(end), MSG_NOSIGNAL);
+	a = answer_of(p, web_read_one(&p->web, fd));
+	(void)close(fd);
+	return a;
+}
+
 struct panel_answer panel_ask(struct panel *p, enum panel_who who, const char *method,
 			      const char *path, const char *body, const char *lines)
 {
@@ -239,7 +283,7 @@ struct panel_answer panel_ask(struct panel *p, enum panel_who who, const char *m
 	char *text = mem_fmt(p->ctx,
 			     "%s %s%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s%s%s"
 			     "Content-Length: %zu\r\n\r\n%s",
-			     method, bar, path, proof_of(p, who), lines,
+			     method, bar, path, panel_proof(p, who), lines,
 			     is_last ? "Connection: close\r\n" : "", body ? strlen(body) : 0,
 			     body ? body : "");
 	char *got;

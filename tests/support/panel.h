@@ -47,6 +47,14 @@ struct panel_answer {
 	const json_t *data; /* its member */
 };
 
+/* The folder with its databases alone, for another process that serves it; p->ctx, dir, model, db. */
+void panel_seed(struct panel *p);
+void panel_remove(struct panel *p);
+/* Everybody has his session again. */
+void panel_log_in_all(struct panel *p);
+/* Lines of a head that make a request WHO's. */
+const char *panel_proof(struct panel *p, enum panel_who who);
+
 /* P is zero, or has its opts. */
 void panel_start(struct panel *p);
 void panel_stop(struct panel *p);
@@ -57,6 +65,9 @@ struct panel_answer panel_ask(struct panel *p, enum panel_who who, const char *m
 struct panel_answer panel_get(struct panel *p, enum panel_who who, const char *path);
 struct panel_answer panel_post(struct panel *p, enum panel_who who, const char *path,
 			       const char *body);
+/* LEN bytes as the file of a multipart body's part NAME, with a name and a type that lie. */
+struct panel_answer panel_upload(struct panel *p, enum panel_who who, const char *path,
+				 const char *name, const void *data, size_t len);
 /* Value of a header of the answer, or NULL. */
 const char *panel_header(struct panel *p, const struct panel_answer *a, const char *name);
 const char *panel_message(const struct panel_answer *a);

@@ -114,9 +114,9 @@ const struct sample samples[] = {
 	{ "cron/toggle", "{\"account_id\":1,\"id\":1}", NULL },
 	{ "cron/delete", "{\"account_id\":1,\"id\":1}", NULL },
 
-	{ "packages/list", "{}", NULL },
+	{ "packages/list", "{\"retired\":true}", NULL },
 	{ "packages/create", "{\"name\":\"Big\"," LIMITS "}", NULL },
-	{ "packages/update", "{\"id\":3,\"is_default\":false," LIMITS "}", NULL },
+	{ "packages/update", "{\"id\":3,\"is_default\":false,\"retired\":false," LIMITS "}", NULL },
 	{ "packages/delete", "{\"id\":3}", NULL },
 
 	{ "sessions/list", "{}", NULL },
@@ -184,7 +184,7 @@ const struct sample samples[] = {
 	  "\"support_url\":\"https://b.example/\",\"hide_powered_by\":true,\"custom_css\":\"a{}\"}",
 	  NULL },
 
-	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"FILE\"}", NULL },
+	{ "branding/upload-logo", "{\"reseller_id\":2,\"logo\":\"<svg/>\"}", NULL },
 	{ "branding/delete-logo", "{\"reseller_id\":2}", NULL },
 
 	{ "users/list", "{\"page\":1,\"per_page\":25,\"search\":\"host\",\"status\":\"active\"}",

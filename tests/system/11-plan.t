@@ -169,7 +169,7 @@ exact() {
 
 machine_up
 # without cron: what its jobs write is not the plan's
-start_nginx && start_php_fpm && start_named && start_postfix && start_dovecot || bail "no daemons"
+start_nginx && start_php_fpm && start_named && start_postfix && start_dovecot && start_cron || bail "no daemons"
 snapshot_script
 fidelity_script
 quiet listing /etc /var /run

@@ -40,6 +40,8 @@ machine_up
 ok "nginx runs" start_nginx
 ok "named runs" start_named
 ok "php-fpm runs" start_php_fpm
+ok "postfix runs" start_postfix
+ok "dovecot runs" start_dovecot
 ok "the engine starts" start_engine
 ok "and makes its first pass" eventually 30 settled
 is "its socket is root's and the API's" "$(run stat -c '%a %U:%G' /run/novacpx/engine.sock)" "660 root:novacpx"
@@ -225,6 +227,21 @@ END
 }
 like "others than root and novacpx are refused, whatever the socket's mode is" "$(refuses_others)" '"error":"denied"'
 run chmod 660 /run/novacpx/engine.sock
+
+diag "a daemon that died, with nothing to do"
+dead() { run novacpx status | grep -q '^server/php8.2-fpm: Progressing (NotRunning)'; }
+well() { ! dead; }
+run sh -c 'kill -9 $(cat /run/php/php8.2-fpm.pid); pkill -9 -x php-fpm8.2; true'
+ok "nobody looks at once" well
+run kill -HUP "$(run cat /run/novacpx/novacpxd.pid)"
+ok "the sweep says that php-fpm is not running" eventually 5 dead
+run novacpx pass --full >"$scratch/pass"
+is "so does a full pass" "$?" 5
+like "in plain words" "$(cat "$scratch/pass")" 'server/php8.2-fpm: Progressing \(NotRunning\).*php8.2-fpm is not running'
+like "and the doctor" "$(run novacpx doctor)" 'php8.2-fpm +installed, not running'
+ok "any later pass says so too" run sh -c 'novacpx pass | grep -q "php8.2-fpm is not running"'
+ok "it is started" start_php_fpm
+ok "which is seen without anybody asking" eventually 20 well
 
 diag "several of them, and none"
 fails "a second one does not start" run timeout 20 novacpxd

@@ -204,7 +204,8 @@ static struct panel_answer upload(struct walk *w, enum panel_who who, const char
 
 	json_object_foreach(body, key, v) buf_printf(
 		&b, "--XX\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n%s\r\n", key,
-		strcmp(text_of(w, v), "FILE") == 0 ? "; filename=\"a.txt\"" : "", text_of(w, v));
+		strcmp(key, "file") == 0 || strcmp(key, "logo") == 0 ? "; filename=\"a.txt\"" : "",
+		text_of(w, v));
 	buf_puts(&b, "--XX--\r\n");
 	return panel_ask(&w->p, who, "POST", path, buf_str(&b),
 			 "Content-Type: multipart/form-data; boundary=XX\r\n");

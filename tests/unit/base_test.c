@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,19 @@ TEST(a_wrapped_error_reads_from_outside_in)
 	err_prefix_path(&err, "/domains/a.example");
 	assert_string_equal(err.msg, "domain a.example: \"x\" is empty");
 	assert_string_equal(err.path, "/domains/a.example/name");
+}
+
+TEST(a_buffer_writes_numbers_as_printf_does)
+{
+	static const int64_t numbers[] = { 0, 7, -1, 3600, INT64_MAX, INT64_MIN };
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "test");
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		struct buf b = BUF_ON(ctx);
+
+		buf_int(&b, numbers[i]);
+		assert_string_equal(buf_str(&b), mem_fmt(ctx, "%" PRId64, numbers[i]));
+	}
 }
 
 TEST(a_buffer_stops_at_its_cap_and_says_so)

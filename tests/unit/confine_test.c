@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -292,10 +291,17 @@ static int vsock(void)
 	return verdict(socket(AF_VSOCK, SOCK_STREAM, 0) >= 0);
 }
 
+static int internet_socket(void)
+{
+	return verdict(socket(AF_INET, SOCK_STREAM, 0) >= 0 ||
+		       socket(AF_INET, SOCK_DGRAM, 0) >= 0 ||
+		       socket(AF_INET6, SOCK_STREAM, 0) >= 0);
+}
+
 static int listen_again(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	return verdict(fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 ||
 		       listen(fd, 1) == 0);
@@ -335,6 +341,7 @@ TEST(other_calls_are_refused)
 	assert_refused(packet_socket);
 	assert_refused(netlink_socket);
 	assert_refused(vsock);
+	assert_refused(internet_socket);
 	assert_refused(listen_again);
 	assert_refused(writable_code);
 	assert_refused(kill_parent);

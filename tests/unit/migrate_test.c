@@ -102,6 +102,45 @@ TEST(keys_of_version_1_are_known_to_their_actor_afterwards)
 	done(&f);
 }
 
+static int tell(const struct difference *d, void *arg, struct err *err)
+{
+	struct buf *b = arg;
+
+	(void)err;
+	buf_printf(b, "%c%s/%s", d->op, d->kind->name, d->key);
+	for (size_t i = 0; d->op == '~' && i < d->kind->n_fields; i++) {
+		if (d->fields & UINT64_C(1) << i)
+			buf_printf(b, " %s", d->kind->fields[i].name);
+	}
+	buf_putc(b, '\n');
+	return 0;
+}
+
+TEST(revisions_of_version_1_are_told_and_undone_like_new_ones)
+{
+	struct fix f;
+	struct buf b;
+	struct trial t = { 0 };
+	struct revision rev = { .actor = "test", .source = "unit", .time = 1, .confirm_until = 2 };
+	struct problems problems;
+
+	setup(&f, "history");
+	open_store(&f);
+	b = (struct buf)BUF_ON(f.ctx);
+	problems = (struct problems){ .ctx = f.ctx };
+	assert_ok(store_diff(f.s, 0, 3, tell, &b, &f.err), &f.err);
+	assert_contains(buf_str(&b), "+zone/anna.example\n");
+	assert_null(strstr(buf_str(&b), "mailbox")); /* came in 1, went in 3 */
+	buf_clear(&b);
+	assert_ok(store_diff(f.s, 1, 3, tell, &b, &f.err), &f.err);
+	assert_string_equal(buf_str(&b), "~zone/anna.example ttl\n-mailbox/info@anna.example\n");
+	assert_int_equal(store_revert(f.s, 2, &rev, &problems, &f.err), 1);
+	assert_ok(store_commit(f.s, &f.err), &f.err);
+	assert_int_equal(store_trial(f.ctx, f.s, 4, &t, &f.err), 1);
+	assert_int_equal(t.until, 2);
+	done(&f);
+}
+
 /* Names, types and order of all columns, and what is indexed. */
 static const char schema_sql[] =
 	"SELECT m.name||'.'||c.cid||' '||c.name||' '||c.type||' '||c.\"notnull\"||' '||c.pk "

@@ -124,6 +124,42 @@ TEST(forms_that_hide_a_second_request_are_refused_and_it_is_not_run)
 	web_stop(&w);
 }
 
+/* The library answers these by itself, before or after a handler could: its words must not come out. */
+TEST(what_cannot_be_read_at_all_is_answered_as_all_else)
+{
+	static const struct {
+		const char *text;
+		int status;
+	} forms[] = {
+		{ "GET /a HTTP/2.0\r\n" HOST "\r\n", 505 },
+		{ "GET /a HTTP/0.9\r\n" HOST "\r\n", 505 },
+		{ "GET /a XTTP/1.1\r\n" HOST "\r\n", 400 },
+		{ "GET /a\r\n" HOST "\r\n", 400 },
+		{ "GET /a HTTP/1.1\r\nno colon\r\n\r\n", 400 },
+		{ "POST /a HTTP/1.1\r\n" HOST "Content-Length: x\r\n\r\n", 400 },
+		{ "POST /a HTTP/1.1\r\n" HOST "Content-Length: 99999999999999999999999\r\n\r\n",
+		  413 },
+		{ "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400 },
+		{ "POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+		  "99999999999999999999\r\n",
+		  413 },
+	};
+	struct web w = { 0 };
+
+	web_start(&w);
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		char *a = web_ask(&w, forms[i].text);
+
+		if (web_status(a) != forms[i].status)
+			fail_msg("%s: %d expected: %s", forms[i].text, forms[i].status, a);
+		assert_contains(a, mem_fmt(w.ctx, "{\"refused\":%d,", forms[i].status));
+		assert_contains(a, "Content-Type: application/json\r\n");
+		assert_contains(a, "Connection: close\r\n");
+	}
+	assert_int_equal(web_count(&w, &w.n_called), 0);
+	web_stop(&w);
+}
+
 TEST(chunks_that_are_malformed_end_the_request)
 {
 	static const char *const bodies[] = {
