@@ -248,6 +248,14 @@ made "one call brings all back" admin revisions/rollback "{\"revision\":$revisio
 	'^200 shop shop.192\.0\.2\.1.192\.0\.2\.78.*true nightly'
 refused "which customers may not" shop POST revisions/rollback "{\"revision\":1}" 403
 
+diag "WHMCS is told what is not done"
+run mkdir -p /etc/novacpx/nginx.d/extra.example
+put /etc/novacpx/nginx.d/extra.example/x.conf <<<'nonsense here;'
+is "a snippet that nginx refuses is in no suspension's way" "$(whmcs SuspendAccount)" success
+like "but in the way back" "$(whmcs UnsuspendAccount)" \
+	'^NovaCPX has stored this, but could not .* domain/extra.example is Quarantined \(ValidationFailed\): nginx: .*unknown directive'
+run rm -r /etc/novacpx/nginx.d/extra.example
+
 diag "its end"
 billed "terminate" "$state; id shop; ls -d /home/shop" \
 	'^404 .*404 .*404 .*550 .*550 .*out.no cron.passwd: user .shop. does not exist.200 other other.id: .shop.: no such user.*No such file' \
