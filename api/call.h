@@ -19,6 +19,7 @@ struct api;
 struct endpoint;
 struct param;
 struct request;
+struct resource;
 
 /* A thread's own connections. */
 struct seat {
@@ -47,6 +48,7 @@ struct caller {
 	const char *username, *email, *theme;
 	const char *session; /* handle of its session; NULL: a token or a key */
 	const char *scopes;  /* of a token, as scope.h says; NULL: all */
+	int64_t token;       /* its id; 0: none */
 	const char *csrf;    /* why a write from a browser is refused, or NULL */
 };
 
@@ -71,6 +73,7 @@ struct call {
 	struct api *api;
 	struct request *request;
 	const struct endpoint *endpoint;
+	const struct resource *group; /* that has it; NULL: none of the table */
 	struct caller who;
 	const char *address; /* of the client, behind a trusted proxy its client's */
 	struct seat *seat;   /* of the thread that has it now */
@@ -80,10 +83,12 @@ struct call {
 	const struct account *account; /* it is about, which the caller may see; NULL: none */
 	void *row;                     /* named by the PARAM_ROW parameter; NULL: none */
 
-	void *prepared; /* by the endpoint's `prepare` */
+	void *prepared;          /* by the endpoint's `prepare` */
+	int64_t new_password_of; /* user whose password it sets: other sessions end with the commit */
 
 	/* what a write asked for besides */
 	bool is_dry_run;
+	bool is_async; /* 202 and an operation, which the engine's work is watched by */
 	int64_t wait_ms;
 	int64_t seen_rev;  /* If-Match; 0: none */
 	int64_t confirm_s; /* revert it unless confirmed within; 0: it stands */
@@ -92,8 +97,9 @@ struct call {
 	/* the answer */
 	unsigned status; /* 0: 200, or what the error stands for */
 	const char *message;
-	struct buf data; /* JSON; empty: null */
-	struct jsonw w;  /* over data */
+	const char *refusal; /* JSON: data of an answer that refuses; NULL: none */
+	struct buf data;     /* JSON; empty: null */
+	struct jsonw w;      /* over data */
 	struct call_error *errors;
 	size_t n_errors, errors_cap;
 	struct ptrs headers;   /* struct header */
@@ -103,17 +109,18 @@ struct call {
 	int64_t confirm_until; /* of that revision; 0: none */
 	json_t *plan;          /* of a dry run: the changes, for the engine */
 	bool is_plan_beside;   /* its plan is added to the answer's data, and may be missing */
+	const char *operation; /* id of the one that waits for the engine; NULL: none */
+	int64_t began_us;      /* CLOCK_MONOTONIC */
 
 	struct {
 		const char *resource; /* what is not ready, if it is not `resource` itself */
 		const char *type, *reason, *message;
 	} condition; /* of the revision, when it was waited for */
 
-	int64_t expires;   /* no call but the end of this revision's trial */
-	bool is_audit;     /* on the writer for its audit row alone */
-	int result;        /* meanwhile: what the call came to */
-	bool has_answered; /* by a stream */
-	bool is_open;      /* a change set stands in an open transaction */
+	int64_t expires; /* no call but the end of this revision's trial */
+	bool is_audit;   /* on the writer for its audit row alone */
+	int result;      /* meanwhile: what the call came to */
+	bool is_open;    /* a change set stands in an open transaction */
 	struct err err;
 };
 

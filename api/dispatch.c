@@ -8,11 +8,15 @@
 #include <time.h>
 
 #include "api/args.h"
+#include "api/client.h"
 #include "api/crud.h"
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
 #include "api/expiry.h"
+#include "api/metrics.h"
+#include "api/operations.h"
 #include "api/plan.h"
+#include "api/scope.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -94,6 +98,12 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	jsonw_int(w, "revision", c->rev);
 	if (c->confirm_until && !c->is_dry_run)
 		jsonw_time(w, "confirm_until", c->confirm_until);
+	if (c->operation) {
+		jsonw_open(w, "operation", '{');
+		jsonw_text(w, "id", c->operation);
+		jsonw_text(w, "state", "pending");
+		jsonw_close(w, '}');
+	}
 	if ((!c->resource && !c->condition.type) || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
@@ -131,6 +141,8 @@ static void envelope(const struct call *c, bool is_good, struct buf *out)
 		put_meta(&w, c);
 		put_condition(&w, c);
 	} else {
+		if (c->refusal)
+			jsonw_raw(&w, "data", c->refusal);
 		put_errors(&w, c);
 	}
 	jsonw_close(&w, '}');
@@ -172,12 +184,23 @@ static void standard_headers(const struct call *c, struct header *list, size_t *
 	list[*n] = (struct header){ NULL, NULL };
 }
 
+struct stream *dispatch_stream(struct call *c)
+{
+	struct header headers[HEADERS_MAX];
+	size_t n = 0;
+
+	metrics_count(c->api->metrics, c, 200);
+	standard_headers(c, headers, &n);
+	return request_stream(c->request, headers, NULL, NULL);
+}
+
 static void send_answer(struct call *c, unsigned status)
 {
 	struct buf out = { .ctx = c->ctx, .max = BUF_MAX };
 	struct header headers[HEADERS_MAX];
 	size_t n = 0;
 
+	metrics_count(c->api->metrics, c, status);
 	standard_headers(c, headers, &n);
 	if (c->endpoint && (c->endpoint->flags & EP_BARE) && status < 400) {
 		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, buf_str(&c->data),
@@ -197,7 +220,8 @@ static bool needs_audit(const struct call *c, int r)
 		return false;
 	if (r >= 0)
 		return ep->audit && !endpoint_writes(ep);
-	return c->status == 403 || (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
+	return c->status == 403 || c->status == 429 ||
+	       (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
 	       (c->status == 401 && (ep->roles == ROLE_BILLING || (ep->flags & EP_LOGIN)));
 }
 
@@ -214,8 +238,6 @@ void dispatch_finish(struct call *c, int r)
 	if (c->plan)
 		json_decref(c->plan);
 	c->plan = NULL;
-	if (c->has_answered)
-		return;
 	if (r >= 0) {
 		c->message = c->message ? c->message : "OK";
 		send_answer(c, status ? status : 200);
@@ -274,6 +296,7 @@ static int find_endpoint(struct call *c, struct err *err)
 	path += len + (path[len] == '/');
 	len = strcspn(path, "/");
 	c->endpoint = endpoint_find(res, path, len);
+	c->group = res;
 	if (!c->endpoint)
 		return refuse(c, 404, err,
 			      mem_fmt(c->ctx, "Unknown %s action: %.*s", res->name,
@@ -320,6 +343,22 @@ static int check_role(struct call *c, struct err *err)
 	if (c->who.role == ROLE_NOBODY)
 		return refuse(c, 401, err, NULL);
 	return refuse(c, 403, err, NULL);
+}
+
+/* A token may what its scopes say and no more. What anybody may, it may as anybody. */
+static int check_scope(struct call *c, struct err *err)
+{
+	const char *scopes = c->who.scopes;
+
+	if (!scopes || scope_allows(scopes, c->group, c->endpoint))
+		return 0;
+	if (c->endpoint->roles & ROLE_NOBODY) {
+		c->who = (struct caller){ .role = ROLE_NOBODY };
+		return 0;
+	}
+	return refuse(c, 403, err,
+		      mem_fmt(c->ctx, "The token lacks the scope %s; it has: %.256s",
+			      scope_needed(c->ctx, c->group, c->endpoint), scopes));
 }
 
 static bool same_host(const char *origin, const char *host)
@@ -427,6 +466,8 @@ static int read_options(struct call *c, struct err *err)
 	}
 	if (r >= 0)
 		r = read_confirm(c, err);
+	if (r >= 0)
+		r = operation_read(c, err);
 	return r < 0 ? r : read_if_match(c, err);
 }
 
@@ -443,7 +484,7 @@ typedef int step_fn(struct call *c, struct err *err);
 
 /* In this order; what needs the database runs on the seat of the connection's thread. */
 static step_fn *const steps[] = {
-	check_method, authenticate, check_role,   check_origin,
+	check_method, authenticate, check_role,   check_scope, check_origin,
 	read_options, args_read,    args_resolve, offered,
 };
 
@@ -481,6 +522,8 @@ static void carry_out(struct call *c)
 		return;
 	}
 	r = crud_run(c, &c->err);
+	if (r >= 0 && (ep->flags & EP_STREAM))
+		return; /* answered, and gone with that */
 	dispatch_finish(c, r);
 }
 
@@ -495,7 +538,7 @@ static void preflight(struct call *c)
 		call_header(c, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
 		call_header(
 			c, "Access-Control-Allow-Headers",
-			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key");
+			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key, Prefer");
 		call_header(c, "Access-Control-Max-Age", "600");
 	}
 	standard_headers(c, headers, &n);
@@ -567,34 +610,6 @@ void dispatch_request(struct request *request, void *arg)
 
 /* Before a body is taken */
 
-static bool is_proxy(const struct api *api, const char *address)
-{
-	for (size_t i = 0; api->opts.proxies && api->opts.proxies[i]; i++) {
-		if (strcmp(api->opts.proxies[i], address) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A proxy that we trust says whom it speaks for: the last address that it did not hear from another one. */
-static const char *client_address(const struct api *api, struct request *r)
-{
-	const char *peer = request_peer(r);
-	const char *said = request_header(r, "X-Forwarded-For");
-	const char *last;
-	size_t len;
-
-	if (!said || !is_proxy(api, peer))
-		return peer;
-	last = strrchr(said, ',');
-	last = last ? last + 1 : said;
-	last += strspn(last, " ");
-	len = strspn(last, "0123456789abcdefABCDEF:.");
-	if (len == 0 || len > 45 || last[len + strspn(last + len, " ")])
-		return peer;
-	return mem_strn(request_ctx(r), last, len);
-}
-
 static struct call *call_new(struct api *api, struct request *r)
 {
 	struct call *c = mem_new(request_ctx(r), struct call);
@@ -602,8 +617,9 @@ static struct call *call_new(struct api *api, struct request *r)
 	c->ctx = c;
 	c->api = api;
 	c->request = r;
-	c->address = client_address(api, r);
+	c->address = client_address(api->live, r);
 	c->who.role = ROLE_NOBODY;
+	c->began_us = metrics_now();
 	c->data.ctx = c;
 	c->data.max = BUF_MAX;
 	c->w.out = &c->data;
@@ -641,8 +657,9 @@ void dispatch_admit(struct request *r, struct admission *ret, void *arg)
 	err_clear(&c->err);
 	ret->body_max = c->endpoint && c->endpoint->body_max ? c->endpoint->body_max : BODY_MAX;
 	ret->is_multipart = c->endpoint && (c->endpoint->flags & EP_MULTIPART);
-	if (count(c))
+	if ((c->endpoint && (c->endpoint->flags & EP_UNCOUNTED)) || count(c))
 		return;
+	metrics_count(c->api->metrics, c, 429);
 	standard_headers(c, headers, &n);
 	ret->status = 429;
 	ret->body = dispatch_refusal(c, 429, c->message, arg);
@@ -782,7 +799,9 @@ void dispatch_written(struct call *c, int r)
 		dispatch_finish(c, c->result);
 		return;
 	}
-	goes_on = r >= 0 && (c->plan || (c->wait_ms && c->rev));
+	if (r >= 0 && c->is_async && c->rev && !c->plan)
+		operation_begin(c);
+	goes_on = r >= 0 && !c->operation && (c->plan || (c->wait_ms && c->rev));
 
 	if (!goes_on || !work_put(c->api->waiters, c))
 		dispatch_finish(c, r);
