@@ -730,6 +730,20 @@ static const json_t *worst_of(const json_t *conditions)
 	return json_array_get(conditions, 0);
 }
 
+/* Why it is not applied yet. What a guard holds back never will be by itself. */
+static void put_unapplied(struct call *c, const struct err *err)
+{
+	bool is_held = err->code == ERR_GUARD;
+
+	c->condition.type = is_held ? "Blocked" : "Progressing";
+	c->condition.reason = is_held                   ? "Guard"
+			      : err->code == ERR_ABSENT ? "NotRunning"
+							: "Waiting";
+	c->condition.message =
+		mem_fmt(c->ctx, "%s%s", err->msg,
+			is_held ? "; on the server `novacpx pass` says how that is approved" : "");
+}
+
 /* The answer keeps what was written, whether or not the engine gets to it in time. */
 static void wait_for_engine(struct call *c)
 {
@@ -742,9 +756,10 @@ static void wait_for_engine(struct call *c)
 	const json_t *worst = worst_of(json_object_get(answer, "conditions"));
 
 	json_decref(request);
-	c->condition.type = r < 0 ? "Progressing" : "Ready";
-	c->condition.reason = r == -ERR_ABSENT ? "NotRunning" : r < 0 ? "Waiting" : "Applied";
-	c->condition.message = mem_str(c->ctx, r < 0 ? err.msg : NULL);
+	c->condition.type = "Ready";
+	c->condition.reason = "Applied";
+	if (r < 0)
+		put_unapplied(c, &err);
 	if (worst) {
 		c->condition.resource = text_of(c, worst, "resource");
 		c->condition.type = text_of(c, worst, "type");

@@ -499,7 +499,7 @@ static void put_components(struct jsonw *w)
 		  "\"pages\":{\"type\":\"integer\"}}}");
 	jsonw_raw(
 		w, "Condition",
-		"{\"type\":\"object\",\"properties\":{\"resource\":{\"type\":\"string\"},"
+		"{\"type\":\"object\",\"properties\":{\"resource\":{\"type\":[\"string\",\"null\"]},"
 		"\"type\":{\"type\":\"string\"},\"reason\":{\"type\":\"string\"},"
 		"\"message\":{\"type\":[\"string\",\"null\"]},\"revision\":{\"type\":\"integer\"}}}");
 	ENDPOINT_FOREACH(res, ep)

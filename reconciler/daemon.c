@@ -264,6 +264,7 @@ static void failed(struct daemon *d, const struct err *err)
 
 	d->stats.failures++;
 	d->stats.failed_code = err->code;
+	d->stats.failed_rev = d->head; /* as it was before the pass: never more than that saw */
 	(void)snprintf(d->stats.failed, sizeof(d->stats.failed), "%s", err->msg);
 	log_once(g, "pass", err);
 	g->tries++;

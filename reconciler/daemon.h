@@ -42,6 +42,7 @@ struct daemon_stats {
 	int64_t last_actions;      /* what it changed */
 	int64_t last_failed;       /* actions of it that failed */
 	enum err_code failed_code; /* ERR_OK when it went through */
+	int64_t failed_rev;        /* what it was for, when it did not */
 	char failed[ERR_MSG_MAX];  /* "" then */
 };
 

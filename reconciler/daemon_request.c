@@ -460,7 +460,7 @@ static void settle(struct conn *c, void *daemon)
 		if (waited(d, w->revision, w->resource, &a, &err) < 0)
 			a = answer_error(&err);
 		conn_answer(c, a);
-	} else if (d->stats.failed_code == ERR_GUARD && d->head >= w->revision) {
+	} else if (d->stats.failed_code == ERR_GUARD && d->stats.failed_rev >= w->revision) {
 		(void)err_set(&err, ERR_GUARD, "%s", d->stats.failed);
 		conn_answer(c, answer_error(&err));
 	}

@@ -22,7 +22,8 @@ php_of() { # HOST FOLDER ACCOUNT: who runs a script of it
 		install -m 644 -o "$3" -g "$3" /dev/stdin "/home/$3/$2/who.php"
 	site "$1/who.php"
 }
-record() { dig +short +time=5 +tries=1 @127.0.0.1 "$@"; }
+# As resolvers ask: to who wants recursion, BIND repeats a failure for a second, though it has the zone meanwhile.
+record() { dig +short +norecurse +time=5 +tries=1 @127.0.0.1 "$@"; }
 taken() { # ADDRESS [SUBJECT]: what SMTP says of mail for it
 	swaks --server 127.0.0.1 --from sender@elsewhere.test --to "$1" --header "Subject: ${2:-none}" |
 		sed -n '/^ -> RCPT/{n;s/^<[-~*]* *//p}'
@@ -236,17 +237,66 @@ billed "change of package" 'true' '' ChangePackage "\"configoption1\":\"large\""
 asked "is seen" resale "accounts/usage?id=$shop" 'd["disk_limit_mb"]' 2000
 
 diag "back"
-call resale GET "accounts/get?id=$shop"
-call admin GET 'system/audit-log?per_page=1'
-revision=$(run novacpx log | head -n 1 | awk '{ print $1 }')
-made "a domain goes" shop domains/remove "{\"domain_id\":$extra}" 'site extra.example/who.php; record www.extra.example A' '^[34]'
+asked "the revisions are listed" admin 'revisions/list?per_page=1' 'd["items"][0]["actor"], d["items"][0]["source"]' "('billing', 'whmcs')"
+revision=$(pick 'd["items"][0]["revision"]')
+made "a domain goes" shop domains/remove "{\"domain_id\":$extra}" 'site extra.example/who.php; record www.extra.example A; echo none' \
+	'^404 [^0-9]*none$'
 made "a record too" shop dns/delete-record "{\"record_id\":$api_record}" 'record api.shop.example A; echo none' '^none$'
 made "and the job" shop cron/delete "{\"id\":$job}" 'test -e /etc/cron.d/novacpx-shop || echo gone' '^gone$'
+made "one call brings all back" admin revisions/rollback "{\"revision\":$revision}" \
+	'site extra.example/who.php; record www.extra.example A; record api.shop.example A; tail -n 1 /etc/cron.d/novacpx-shop' \
+	'^200 shop shop.192\.0\.2\.1.192\.0\.2\.78.*true nightly'
+refused "which customers may not" shop POST revisions/rollback "{\"revision\":1}" 403
+
+diag "WHMCS is told what is not done"
+run mkdir -p /etc/novacpx/nginx.d/extra.example
+put /etc/novacpx/nginx.d/extra.example/x.conf <<<'nonsense here;'
+is "a snippet that nginx refuses is in no suspension's way" "$(whmcs SuspendAccount)" success
+like "but in the way back" "$(whmcs UnsuspendAccount)" \
+	'^NovaCPX has stored this, but could not .* domain/extra.example is Quarantined \(ValidationFailed\): nginx: .*unknown directive'
+run rm -r /etc/novacpx/nginx.d/extra.example
 
 diag "its end"
-billed "terminate" "$state; id shop; ls -d /home/shop" '404|444|000' TerminateAccount
+billed "terminate" "$state; id shop; ls -d /home/shop" \
+	'^404 .*404 .*404 .*550 .*550 .*out.no cron.passwd: user .shop. does not exist.200 other other.id: .shop.: no such user.*No such file' \
+	TerminateAccount
 comes_in shop Owner-2026 401
 asked "the other one is left" resale accounts/list '[x["username"] for x in d["items"]]' "['other']"
+like "its data lies in the trash" "$(run novacpx trash list)" 'shop'
+
+diag "what is not live is not called ready"
+run mkdir -p /etc/novacpx/nginx.d/fail.example
+put /etc/novacpx/nginx.d/fail.example/x.conf <<<'nonsense here;'
+call resale POST 'accounts/create?wait=10' \
+	'{"username":"fail","domain":"fail.example","email":"fail@mail.example","password":"Fail-2026-a"}'
+is "an account whose site nginx refuses" "$code $(pick 'a["condition"]["resource"], a["condition"]["type"]')" \
+	"200 ('domain/fail.example', 'Quarantined')" || diag "$answer"
+# shellcheck disable=SC2016
+ok "named ends" msh 'pid=$(cat /run/named/named.pid); kill "$pid"; while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done'
+call resale POST 'dns/add-record?wait=10' "{\"zone_id\":$foreign,\"type\":\"A\",\"name\":\"one\",\"value\":\"192.0.2.51\"}"
+is "a record that nobody loads" "$code $(pick '[a["condition"][m] for m in ("resource", "type", "reason")]')" \
+	"200 ['zone/other.example', 'Progressing', 'NotRunning']" || diag "$answer"
+ok "named starts" start_named
+made "another one, then" resale dns/add-record "{\"zone_id\":$foreign,\"type\":\"A\",\"name\":\"two\",\"value\":\"192.0.2.52\"}" \
+	'record one.other.example A; record two.other.example A' '^192\.0\.2\.51.192\.0\.2\.52$'
+two=$(pick 'd["id"]')
+
+diag "what a guard holds back"
+run pkill -STOP -x novacpxd
+for label in @ mail www _dmarc one; do
+	call resale GET "dns/records?zone_id=$foreign"
+	id=$(pick "[x['id'] for x in d if x['name'] == '$label' and x['type'] != 'MX'][0]")
+	call resale POST dns/delete-record "{\"record_id\":$id}"
+done
+run pkill -CONT -x novacpxd
+call resale POST 'dns/update-record?wait=10' "{\"record_id\":$two,\"value\":\"192.0.2.53\"}"
+is "five records of eleven at once" "$code $(pick 'a["condition"]["type"], a["condition"]["reason"]')" "200 ('Blocked', 'Guard')"
+like "with what is to be done" "$answer" 'this would delete 5 of [0-9]+ records \(over 30 %\); on the server `novacpx pass` says how'
+run novacpx pass --no-diff >"$scratch/pass" 2>&1
+digest=$(sed -n 's/.*--force \([0-9a-f]*\).*/\1/p' "$scratch/pass")
+novacpx_is "which an administrator does; the site that nginx refuses is not ready" 5 pass --no-diff --force "$digest"
+made "and all goes on" resale dns/update-record "{\"record_id\":$two,\"value\":\"192.0.2.54\"}" \
+	'record two.other.example A; record one.other.example A; echo none' '^192\.0\.2\.54.none$'
 
 diag "the slowest call took $slowest ms; all of it $((SECONDS - tested_at)) s"
 done_testing

@@ -123,7 +123,7 @@ final class NovaCpxBridge
         $condition = $answer['condition'] ?? [];
         if (!in_array($condition['type'] ?? 'Ready', ['Ready', 'Progressing'], true)) {
             throw new NovaCpxError('NovaCPX has stored this, but could not carry it out on the server: '
-                . "{$condition['type']} ({$condition['reason']}): {$condition['message']}");
+                . "{$condition['resource']} is {$condition['type']} ({$condition['reason']}): {$condition['message']}");
         }
         return $answer;
     }
