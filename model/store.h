@@ -25,7 +25,7 @@
 struct store;
 
 enum {
-	SCHEMA_VERSION = 3,
+	SCHEMA_VERSION = 4,
 	AUDIT_DETAIL_MAX = 64 * 1024,
 	IDEMPOTENCY_HOURS = 24, /* for which a key is known, at least */
 };
@@ -127,8 +127,8 @@ struct revision {
 	const char *request;     /* digest of what the key stands for; NULL: of nothing */
 	const char
 		*about; /* for the audit row, when several are touched: "account/john", or NULL */
-	int64_t confirm_until;   /* reverted then unless store_confirm() came; 0: it stands */
-	bool repeated;           /* set: the key was known, and REV is what it did the first time */
+	int64_t confirm_until; /* reverted then unless store_confirm() came; 0: it stands */
+	bool repeated;         /* set: the key was known, and REV is what it did the first time */
 };
 
 /* A resource that a revision touched. */

@@ -27,7 +27,8 @@ static const struct {
 };
 
 /* These stay small however many customers there are. */
-static const char *const small[] = { "setting", "package", "branding", "firewall_rule", "token" };
+static const char *const small[] = { "setting",       "package", "branding",
+				     "firewall_rule", "token",   "trial" };
 
 /* What was run, each text once; SQLite calls back on the threads of the server. */
 static struct {
@@ -184,7 +185,11 @@ static bool is_small(const char *table)
 /* All rows are wanted, or looked at: an administrator's list, its count, a part of a name, a status. */
 static bool wants_all(const char *text)
 {
-	return !strstr(text, "WHERE") || strstr(text, "WHERE 1 ORDER BY") || strstr(text, "LIKE") ||
+	const char *last = text;
+
+	for (const char *from = text; (from = strstr(from, " FROM ")); from++)
+		last = from;
+	return !strstr(last, "WHERE") || strstr(text, "WHERE 1 ORDER BY") || strstr(text, "LIKE") ||
 	       strstr(text, "WHERE 1 AND t.status=?5") ||
 	       strcmp(text + strlen(text) - 7, "WHERE 1") == 0;
 }
