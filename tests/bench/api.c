@@ -166,12 +166,12 @@ static struct api_run calls_beside(const struct api_server *s, struct api_client
 	return r;
 }
 
-static void measure_streams(struct bench *b, bool is_tls)
+static void measure_streams(struct bench *b, const char *dir, bool is_tls)
 {
 	static const char request[] = "GET /api/events/stream HTTP/1.1\r\n" HEAD "\r\n";
 	void *ctx = mem_ctx(NULL, "streams");
 	void *open = mem_ctx(ctx, "open");
-	struct api_server s = api_serve(b, "api-streams", "");
+	struct api_server s = api_serve(b, "api-serve", dir);
 	struct api_client *c = api_client_new(ctx, s.port, 1);
 	struct api_run alone = calls_beside(&s, c);
 	struct api_run beside;
@@ -219,8 +219,8 @@ void api_measure(struct bench *b, int n)
 	measure_reads(b, n, dir, &server);
 	measure_writes(b, n, dir, &server);
 	api_server_end(&server);
-	measure_streams(b, false);
-	measure_streams(b, true);
+	measure_streams(b, dir, false);
+	measure_streams(b, dir, true);
 	remove_tree(dir);
 }
 
@@ -231,8 +231,6 @@ int api_command(char **argv, int argc)
 		api_run_serve(argv[2]);
 	else if (strcmp(argv[1], "api-floor") == 0)
 		api_run_floor(argv[2]);
-	else if (strcmp(argv[1], "api-streams") == 0)
-		api_run_streams();
 	else if (strcmp(argv[1], "api-world") == 0)
 		api_world_make(argv[2], 10000);
 	else

@@ -63,7 +63,6 @@ void api_streams_open(const void *ctx, const char *request, uint16_t port, bool 
 void api_world_make(const char *dir, int n);
 /* Commands of servers: they return when they were told to end. */
 void api_run_serve(const char *dir);
-void api_run_streams(void);
 void api_run_floor(const char *dir);
 /* COUNT durable commits of one row each in a database of its own; their wall time. */
 int64_t api_floor_commits_ns(const char *path, int count);

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -45,35 +44,4 @@ void api_run_serve(const char *dir)
 	must_do(api_start(ctx, &opts, &api, &err), "start", &err);
 	api_say_ready(http_port_of(api->http, 0), http_port_of(api->http, 1));
 	api_stop(&api);
-}
-
-/* Streams without an API around them */
-
-static void admit(struct request *r, struct admission *ret, void *arg)
-{
-	(void)r;
-	(void)ret;
-	(void)arg;
-}
-
-static void serve(struct request *r, void *arg)
-{
-	(void)arg;
-	if (strstr(request_path(r), "/stream"))
-		(void)request_stream(r, NULL, NULL, NULL);
-	else
-		request_reply(r, 200, "application/json", "{}", 2, NULL);
-}
-
-void api_run_streams(void)
-{
-	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "streams");
-	const struct http_calls calls = { .admit = admit, .request = serve };
-	const struct http_opts opts = ports(ctx);
-	struct err err = ERR_INIT;
-	struct http *s;
-
-	must_do(http_start(ctx, &opts, &calls, &s, &err), "start", &err);
-	api_say_ready(http_port_of(s, 0), http_port_of(s, 1));
-	_exit(0);
 }
