@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "api/apidb.h"
 #include "api/dispatch.h"
 #include "api/expiry.h"
 #include "api/session.h"
@@ -34,7 +35,7 @@ int api_seat(struct api *api, struct seat **ret, struct err *err)
 	s->texts.ctx = s;
 	r = store_open(s, api->opts.model, false, &s->store, err);
 	if (r >= 0)
-		r = session_db_open(s, api->opts.db, &s->db, err);
+		r = apidb_open(s, api->opts.db, &s->db, err);
 	if (r >= 0)
 		r = pthread_setspecific(api->seats, s) ? err_set(err, ERR_SYSTEM, "no memory") : 0;
 	if (r < 0) {
@@ -92,7 +93,11 @@ int api_start(const void *ctx, const struct api_opts *opts, struct api **ret, st
 	if (pthread_key_create(&api->seats, seat_free))
 		return err_set(err, ERR_SYSTEM, "no thread keys are left");
 	api->rate = rate_new(api, &opts->rate);
-	r = api_seat(api, &seat, err); /* the databases are made before anybody asks */
+	r = live_new(api, &api->opts, &api->live, err);
+	if (r >= 0)
+		r = api_seat(api, &seat, err); /* the databases are made before anybody asks */
+	if (r >= 0)
+		r = keeper_start(api, &api->keeper, err);
 	if (r >= 0)
 		r = engine_link_new(api, opts->engine, &api->engine, err);
 	if (r >= 0)
@@ -125,6 +130,7 @@ void api_stop(struct api **ret)
 	work_free(&api->writer);
 	work_free(&api->waiters);
 	expiry_free(&api->expiry);
+	keeper_stop(&api->keeper);
 	engine_link_free(&api->engine);
 	seat_free(pthread_getspecific(api->seats));
 	(void)pthread_setspecific(api->seats, NULL);

@@ -13,6 +13,8 @@
 
 #include "api/call.h"
 #include "api/engine_link.h"
+#include "api/keeper.h"
+#include "api/live.h"
 #include "api/rate.h"
 #include "api/server.h"
 #include "api/work.h"
@@ -27,9 +29,9 @@ struct api_opts {
 	const char *engine;     /* path of the engine's socket */
 	const char *access_log; /* failed logins, for fail2ban; NULL: none */
 	struct http_opts http;
-	struct rate_opts rate;
-	const char *const
-		*proxies; /* addresses whose X-Forwarded-For is believed; NULL ends; or NULL */
+	struct rate_opts rate; /* limits above 0 stand above the model's settings */
+	/* addresses and networks whose X-Forwarded-For is believed beside the setting's; NULL ends; or NULL */
+	const char *const *proxies;
 	unsigned hashers, waiters; /* threads; 0: 2, 32 */
 };
 
@@ -38,6 +40,8 @@ struct api {
 	pthread_key_t seats;
 	struct http *http;
 	struct rate *rate;
+	struct live *live;
+	struct keeper *keeper;
 	struct engine_link *engine;
 	struct work *writer, *hashers, *waiters;
 	struct expiry *expiry; /* of revisions on trial */

@@ -19,6 +19,7 @@ struct api;
 struct endpoint;
 struct param;
 struct request;
+struct resource;
 
 /* A thread's own connections. */
 struct seat {
@@ -47,6 +48,7 @@ struct caller {
 	const char *username, *email, *theme;
 	const char *session; /* handle of its session; NULL: a token or a key */
 	const char *scopes;  /* of a token, as scope.h says; NULL: all */
+	int64_t token;       /* its id; 0: none */
 	const char *csrf;    /* why a write from a browser is refused, or NULL */
 };
 
@@ -71,6 +73,7 @@ struct call {
 	struct api *api;
 	struct request *request;
 	const struct endpoint *endpoint;
+	const struct resource *group; /* that has it; NULL: none of the table */
 	struct caller who;
 	const char *address; /* of the client, behind a trusted proxy its client's */
 	struct seat *seat;   /* of the thread that has it now */
@@ -80,7 +83,8 @@ struct call {
 	const struct account *account; /* it is about, which the caller may see; NULL: none */
 	void *row;                     /* named by the PARAM_ROW parameter; NULL: none */
 
-	void *prepared; /* by the endpoint's `prepare` */
+	void *prepared;          /* by the endpoint's `prepare` */
+	int64_t new_password_of; /* user whose password it sets: other sessions end with the commit */
 
 	/* what a write asked for besides */
 	bool is_dry_run;
@@ -92,8 +96,9 @@ struct call {
 	/* the answer */
 	unsigned status; /* 0: 200, or what the error stands for */
 	const char *message;
-	struct buf data; /* JSON; empty: null */
-	struct jsonw w;  /* over data */
+	const char *refusal; /* JSON: data of an answer that refuses; NULL: none */
+	struct buf data;     /* JSON; empty: null */
+	struct jsonw w;      /* over data */
 	struct call_error *errors;
 	size_t n_errors, errors_cap;
 	struct ptrs headers;   /* struct header */

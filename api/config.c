@@ -29,10 +29,12 @@ static const char usage[] =
 	"  --engine PATH      the engine's socket, beneath the root (/run/novacpx/engine.sock)\n"
 	"  --certificate FILE certificate and key, PEM (STATE/tls.pem, made when it is not there)\n"
 	"  --host NAME        the host's name, for a certificate of its own (localhost)\n"
-	"  --proxy ADDRESS    a proxy whose X-Forwarded-For is believed; several times\n"
+	"  --proxy ADDRESS    a proxy (or network) whose X-Forwarded-For is believed, beside those of the\n"
+	"                     setting trusted_proxies; several times\n"
 	"  --access-log FILE  failed logins, for fail2ban\n"
 	"  --rate N, --login-rate N\n"
-	"                     requests and logins a client may make in a minute (120, 10)\n"
+	"                     requests and logins a client may make in a minute, above the settings\n"
+	"                     api_rate and api_login_rate\n"
 	"  --unconfined       keeps rights and system calls (for tests)\n"
 	"  --version, --help\n";
 

@@ -8,11 +8,13 @@
 #include <time.h>
 
 #include "api/args.h"
+#include "api/client.h"
 #include "api/crud.h"
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
 #include "api/expiry.h"
 #include "api/plan.h"
+#include "api/scope.h"
 #include "api/session.h"
 #include "base/log.h"
 #include "model/password.h"
@@ -131,6 +133,8 @@ static void envelope(const struct call *c, bool is_good, struct buf *out)
 		put_meta(&w, c);
 		put_condition(&w, c);
 	} else {
+		if (c->refusal)
+			jsonw_raw(&w, "data", c->refusal);
 		put_errors(&w, c);
 	}
 	jsonw_close(&w, '}');
@@ -197,7 +201,8 @@ static bool needs_audit(const struct call *c, int r)
 		return false;
 	if (r >= 0)
 		return ep->audit && !endpoint_writes(ep);
-	return c->status == 403 || (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
+	return c->status == 403 || c->status == 429 ||
+	       (c->err.code == ERR_DENIED && endpoint_writes(ep)) ||
 	       (c->status == 401 && (ep->roles == ROLE_BILLING || (ep->flags & EP_LOGIN)));
 }
 
@@ -274,6 +279,7 @@ static int find_endpoint(struct call *c, struct err *err)
 	path += len + (path[len] == '/');
 	len = strcspn(path, "/");
 	c->endpoint = endpoint_find(res, path, len);
+	c->group = res;
 	if (!c->endpoint)
 		return refuse(c, 404, err,
 			      mem_fmt(c->ctx, "Unknown %s action: %.*s", res->name,
@@ -320,6 +326,22 @@ static int check_role(struct call *c, struct err *err)
 	if (c->who.role == ROLE_NOBODY)
 		return refuse(c, 401, err, NULL);
 	return refuse(c, 403, err, NULL);
+}
+
+/* A token may what its scopes say and no more. What anybody may, it may as anybody. */
+static int check_scope(struct call *c, struct err *err)
+{
+	const char *scopes = c->who.scopes;
+
+	if (!scopes || scope_allows(scopes, c->group, c->endpoint))
+		return 0;
+	if (c->endpoint->roles & ROLE_NOBODY) {
+		c->who = (struct caller){ .role = ROLE_NOBODY };
+		return 0;
+	}
+	return refuse(c, 403, err,
+		      mem_fmt(c->ctx, "The token lacks the scope %s; it has: %.256s",
+			      scope_needed(c->ctx, c->group, c->endpoint), scopes));
 }
 
 static bool same_host(const char *origin, const char *host)
@@ -443,7 +465,7 @@ typedef int step_fn(struct call *c, struct err *err);
 
 /* In this order; what needs the database runs on the seat of the connection's thread. */
 static step_fn *const steps[] = {
-	check_method, authenticate, check_role,   check_origin,
+	check_method, authenticate, check_role,   check_scope, check_origin,
 	read_options, args_read,    args_resolve, offered,
 };
 
@@ -567,34 +589,6 @@ void dispatch_request(struct request *request, void *arg)
 
 /* Before a body is taken */
 
-static bool is_proxy(const struct api *api, const char *address)
-{
-	for (size_t i = 0; api->opts.proxies && api->opts.proxies[i]; i++) {
-		if (strcmp(api->opts.proxies[i], address) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A proxy that we trust says whom it speaks for: the last address that it did not hear from another one. */
-static const char *client_address(const struct api *api, struct request *r)
-{
-	const char *peer = request_peer(r);
-	const char *said = request_header(r, "X-Forwarded-For");
-	const char *last;
-	size_t len;
-
-	if (!said || !is_proxy(api, peer))
-		return peer;
-	last = strrchr(said, ',');
-	last = last ? last + 1 : said;
-	last += strspn(last, " ");
-	len = strspn(last, "0123456789abcdefABCDEF:.");
-	if (len == 0 || len > 45 || last[len + strspn(last + len, " ")])
-		return peer;
-	return mem_strn(request_ctx(r), last, len);
-}
-
 static struct call *call_new(struct api *api, struct request *r)
 {
 	struct call *c = mem_new(request_ctx(r), struct call);
@@ -602,7 +596,7 @@ static struct call *call_new(struct api *api, struct request *r)
 	c->ctx = c;
 	c->api = api;
 	c->request = r;
-	c->address = client_address(api, r);
+	c->address = client_address(api->live, r);
 	c->who.role = ROLE_NOBODY;
 	c->data.ctx = c;
 	c->data.max = BUF_MAX;

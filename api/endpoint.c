@@ -11,6 +11,7 @@ const struct resource *const resources[] = {
 	&resource_ssl,      &resource_dkim,      &resource_stats,   &resource_branding,
 	&resource_users,    &resource_files,     &resource_webmail, &resource_docker,
 	&resource_firewall, &resource_revisions, &resource_plan,    &resource_state,
+	&resource_tokens,
 };
 
 const size_t n_resources = ARRAY_LEN(resources);

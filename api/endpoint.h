@@ -85,6 +85,7 @@ enum endpoint_flags {
 	EP_STREAM = 1 << 4,  /* the handler answers with a stream */
 	EP_MACHINE = 1 << 5, /* acts on or reads the live machine: 503 until the engine offers it */
 	EP_ADDED = 1 << 6,   /* not of the original's contract */
+	EP_CREDENTIALS = 1 << 16, /* a token needs a scope of its own for it: scope.h */
 };
 
 struct change;

@@ -3,11 +3,11 @@
 
 #include "api/crud.h"
 #include "api/dkim.h"
+#include "api/ep_factor.h"
 #include "api/logo.h"
 #include "api/own.h"
 #include "api/params.h"
 #include "api/resources.h"
-#include "api/session.h"
 #include "api/shapes.h"
 
 static const struct param account_params[] = { PARAM_ACCOUNT_ID(0) };
@@ -414,12 +414,11 @@ static int not_oneself(struct call *c, struct changeset *cs, struct change *chan
 static int end_sessions(struct call *c, struct changeset *cs, struct change *change,
 			struct err *err)
 {
-	int64_t id = ((const struct user *)c->row)->base.id;
-	int r = session_end_user(c, id, id == c->who.id ? c->who.session : NULL, err);
-
+	c->new_password_of = ((const struct user *)c->row)->base.id;
 	(void)cs;
 	(void)change;
-	return r < 0 ? r : 0;
+	(void)err;
+	return 0;
 }
 
 static const struct endpoint user_rows[] = {
@@ -444,7 +443,7 @@ static const struct endpoint user_rows[] = {
 	{ .action = "create",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_ADMIN,
-	  .flags = EP_ADDED,
+	  .flags = EP_ADDED | EP_CREDENTIALS,
 	  .op = EP_CREATE,
 	  .kind = &kind_user,
 	  .shape = &shape_user,
@@ -471,6 +470,17 @@ static const struct endpoint user_rows[] = {
 	  .audit = "user.change-password",
 	  .edit = end_sessions,
 	  .doc = "Sets a login's password; its sessions end." },
+	{ .action = "totp-reset",
+	  .methods = METHOD_POST,
+	  .roles = ROLE_ADMIN,
+	  .flags = EP_ADDED | EP_CREDENTIALS,
+	  .op = EP_CUSTOM,
+	  .kind = &kind_user,
+	  PARAMS(user_id_params),
+	  .returns = "was_enabled",
+	  .audit = "user.totp-reset",
+	  .run = factor_reset,
+	  .doc = "Turns a user's second factor off, for who lost it." },
 	{ .action = "delete",
 	  .methods = METHOD_DELETE,
 	  .roles = ROLE_ADMIN,

@@ -32,8 +32,10 @@ static int put_session(struct call *c, struct stmt *st, struct err *err)
 		err_clear(err);
 		return 0;
 	}
-	if (r < 0)
-		return r;
+	if (r >= 0)
+		r = session_is_current(c, u->username, sql_int(st, 6), err);
+	if (r <= 0)
+		return r; /* its password was changed elsewhere: it is over */
 	jsonw_open(&c->w, NULL, '{');
 	jsonw_text(&c->w, "id", sql_text(st, 0));
 	jsonw_int(&c->w, "user_id", sql_int(st, 1));
@@ -53,14 +55,15 @@ static int list(struct call *c, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	bool is_all = c->who.role == ROLE_ADMIN;
-	int r = sql_get(c->seat->db,
-			is_all ? "SELECT id, user_id, ip_address, user_agent, created, expires "
-				 "FROM session WHERE expires>unixepoch() ORDER BY expires DESC "
-				 "LIMIT ?1"
-			       : "SELECT id, user_id, ip_address, user_agent, created, expires "
-				 "FROM session WHERE expires>unixepoch() AND user_id=?2 "
-				 "ORDER BY expires DESC LIMIT ?1",
-			&st, err);
+	int r = sql_get(
+		c->seat->db,
+		is_all ? "SELECT id, user_id, ip_address, user_agent, created, expires, pw_rev "
+			 "FROM session WHERE expires>unixepoch() ORDER BY expires DESC "
+			 "LIMIT ?1"
+		       : "SELECT id, user_id, ip_address, user_agent, created, expires, pw_rev "
+			 "FROM session WHERE expires>unixepoch() AND user_id=?2 "
+			 "ORDER BY expires DESC LIMIT ?1",
+		&st, err);
 
 	if (r < 0)
 		return r;

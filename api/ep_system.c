@@ -334,6 +334,7 @@ static const struct endpoint rows[] = {
 	{ .action = "save-option",
 	  .methods = METHOD_POST,
 	  .roles = ROLE_ADMIN,
+	  .flags = EP_CREDENTIALS, /* the billing key is among them */
 	  .op = EP_CUSTOM,
 	  .place = ON_WRITER,
 	  .kind = &kind_setting,

@@ -12,16 +12,6 @@ enum {
 	NAME_LEN = 32 /* of the digest's hexadecimal digits */
 };
 
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS logo(reseller TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, "
-	"type TEXT NOT NULL, extension TEXT NOT NULL, created INTEGER NOT NULL, "
-	"data BLOB NOT NULL) STRICT;";
-
-int logo_db_open(struct sql *db, struct err *err)
-{
-	return sql_exec(db, schema, err);
-}
-
 static const char *name_of(struct call *c, const char *reseller, const struct part *file)
 {
 	const struct digest_part parts[] = { { reseller, strlen(reseller) + 1 },

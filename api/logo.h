@@ -25,8 +25,6 @@ enum {
 	LOGO_BODY_MAX = LOGO_MAX + 16 * 1024, /* and what is around it */
 };
 
-/* Makes its table in api.db. */
-int logo_db_open(struct sql *db, struct err *err) must_check;
 /* On the writer. Takes the parameter `logo` for RESELLER: 0, and *RET_URL is where it will be shown. */
 int logo_take(struct call *c, const char *reseller, const char **ret_url,
 	      struct err *err) must_check;

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
+#include "api/scope.h"
 
 static const struct {
 	enum role role;
@@ -33,6 +34,16 @@ static void put_roles(struct jsonw *w, unsigned roles)
 			jsonw_text(w, NULL, role_names[i].name);
 	}
 	jsonw_close(w, ']');
+}
+
+/* What a token needs for it; anybody may call what nobody's role may. */
+static void put_scope(struct jsonw *w, const char *tag, const struct endpoint *ep)
+{
+	const struct resource *res = resource_find(tag, strlen(tag)); /* none: a meta address */
+	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "scope");
+
+	if (res && !(ep->roles & (ROLE_NOBODY | ROLE_BILLING)))
+		jsonw_text(w, "x-scope", scope_needed(tmp, res, ep));
 }
 
 static void put_aliases(struct jsonw *w, const char *const *aliases)
@@ -338,6 +349,7 @@ static void put_operation(struct jsonw *w, const char *tag, const struct endpoin
 	jsonw_close(w, ']');
 	jsonw_text(w, "summary", ep->doc);
 	put_roles(w, ep->roles);
+	put_scope(w, tag, ep);
 	put_aliases(w, ep->aliases);
 	if (ep->flags & EP_ADDED)
 		jsonw_bool(w, "x-added", true);

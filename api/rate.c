@@ -39,13 +39,20 @@ struct rate *rate_new(const void *ctx, const struct rate_opts *opts)
 	struct rate *r = mem_new(ctx, struct rate);
 
 	for (int i = 0; i < RATE_CLASSES; i++)
-		r->limit[i] = opts->limit[i] ? opts->limit[i] : limits[i];
+		r->limit[i] = opts->limit[i] > 0 ? opts->limit[i] : limits[i];
 	for (r->n = LOOK; r->n < wanted; r->n *= 2)
 		;
 	r->clients = mem_zero(r, r->n * sizeof(*r->clients));
 	(void)pthread_mutex_init(&r->lock, NULL);
 	talloc_set_destructor(r, rate_done);
 	return r;
+}
+
+void rate_set_limits(struct rate *r, const int64_t limits[RATE_CLASSES])
+{
+	(void)pthread_mutex_lock(&r->lock);
+	memcpy(r->limit, limits, sizeof(r->limit));
+	(void)pthread_mutex_unlock(&r->lock);
 }
 
 /* Who counts as one: an IPv6 user has a whole /64. */
@@ -114,7 +121,7 @@ bool rate_take(struct rate *r, const char *address, enum rate_class class, int64
 	is_allowed = c->count[class] < r->limit[class];
 	c->count[class] += is_allowed;
 	*ret = (struct rate_state){ .limit = r->limit[class],
-				    .remaining = r->limit[class] - c->count[class],
+				    .remaining = MAX(r->limit[class] - c->count[class], 0),
 				    .reset = c->since[class] + WINDOW_S };
 	(void)pthread_mutex_unlock(&r->lock);
 	return is_allowed;

@@ -27,7 +27,7 @@ enum rate_class {
 };
 
 struct rate_opts {
-	int64_t limit[RATE_CLASSES]; /* requests in a window; 0: 120, 10 */
+	int64_t limit[RATE_CLASSES]; /* requests in a window; 0 or less: 120, 10 */
 	size_t clients;              /* that are remembered at once; 0: 65536 */
 };
 
@@ -37,6 +37,8 @@ struct rate_state {
 };
 
 struct rate *rate_new(const void *ctx, const struct rate_opts *opts);
+/* From now on; counts go on. From any thread. */
+void rate_set_limits(struct rate *r, const int64_t limits[RATE_CLASSES]);
 /* Counts one request at NOW (seconds since 1970). False: over the limit. */
 bool rate_take(struct rate *r, const char *address, enum rate_class class, int64_t now,
 	       struct rate_state *ret);

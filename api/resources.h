@@ -28,5 +28,6 @@ extern const struct resource resource_firewall;
 extern const struct resource resource_revisions;
 extern const struct resource resource_plan;
 extern const struct resource resource_state;
+extern const struct resource resource_tokens;
 
 #endif

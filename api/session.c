@@ -2,10 +2,10 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "api/api.h"
+#include "api/apidb.h"
 #include "api/endpoint.h"
 #include "api/logo.h"
 #include "base/digest.h"
@@ -13,37 +13,9 @@
 #define COOKIE "ncpx_session"
 
 enum {
-	TOKEN_BYTES = 32,
 	AGENT_MAX = 255,
+	TOKEN_NOTED_S = 60, /* its use is written down no more often */
 };
-
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS session(id TEXT PRIMARY KEY, user_id INTEGER NOT NULL, "
-	"ip_address TEXT NOT NULL, user_agent TEXT, created INTEGER NOT NULL, expires INTEGER NOT NULL) "
-	"STRICT, WITHOUT ROWID;"
-	"CREATE INDEX IF NOT EXISTS session_user ON session(user_id);"
-	"CREATE INDEX IF NOT EXISTS session_expires ON session(expires);"
-	"CREATE TABLE IF NOT EXISTS token(id INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL UNIQUE, "
-	"user_id INTEGER NOT NULL, name TEXT NOT NULL, scopes TEXT, created INTEGER NOT NULL, "
-	"expires INTEGER, last_used INTEGER) STRICT;"
-	"CREATE INDEX IF NOT EXISTS token_user ON token(user_id);";
-
-int session_db_open(const void *ctx, const char *path, struct sql **ret, struct err *err)
-{
-	struct sql *db = NULL;
-	int r = sql_open(ctx, path, SQL_CREATE, &db, err);
-
-	if (r >= 0)
-		r = sql_exec(db, schema, err);
-	if (r >= 0)
-		r = logo_db_open(db, err);
-	if (r < 0) {
-		(void)talloc_free(db);
-		return err_wrap(err, "api.db");
-	}
-	*ret = db;
-	return 0;
-}
 
 static int64_t now(void)
 {
@@ -63,6 +35,13 @@ static bool digest_of_token(const char *token, char hex[DIGEST_HEX_LEN + 1])
 	d = digest_of(token, SESSION_TOKEN_LEN);
 	digest_hex(&d, hex);
 	return true;
+}
+
+bool session_token_digest(const char *token, char hex[DIGEST_HEX_LEN + 1])
+{
+	size_t head = strlen(TOKEN_PREFIX);
+
+	return strncmp(token, TOKEN_PREFIX, head) == 0 && digest_of_token(token + head, hex);
 }
 
 static int gone(struct call *c, struct err *err)
@@ -91,6 +70,43 @@ static int has_suspended_account(struct call *c, const char *username, struct er
 	return sql_step(st, err);
 }
 
+/* Where it is set so, each port of the panel is for one role; tokens know no portals. */
+static bool is_portal_of(struct call *c, enum role role)
+{
+	uint16_t port = request_local_port(c->request);
+
+	if (!live_int(c->api->live, LIVE_PORT_ROLES) || c->who.scopes)
+		return true;
+	return port == 8882   ? role == ROLE_ADMIN
+	       : port == 8881 ? role == ROLE_RESELLER
+	       : port == 8880 ? role == ROLE_USER
+			      : true;
+}
+
+int session_password_rev(struct call *c, const char *username, int64_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(store_sql(c->store),
+			"SELECT rev FROM secret WHERE kind='user' AND key=? AND field='password' "
+			"AND dropped=0",
+			&st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, username);
+	r = sql_step(st, err);
+	*ret = r > 0 ? sql_int(st, 0) : 0;
+	return r < 0 ? r : 0;
+}
+
+int session_is_current(struct call *c, const char *username, int64_t pw_rev, struct err *err)
+{
+	int64_t rev = 0;
+	int r = session_password_rev(c, username, &rev, err);
+
+	return r < 0 ? r : pw_rev >= rev;
+}
+
 int session_load_user(struct call *c, int64_t id, struct err *err)
 {
 	struct user *u = NULL;
@@ -107,6 +123,8 @@ int session_load_user(struct call *c, int64_t id, struct err *err)
 		if (r != 0)
 			return r < 0 ? r : gone(c, err);
 	}
+	if (!is_portal_of(c, role_of(u->role)))
+		return gone(c, err);
 	c->who.role = role_of(u->role);
 	c->who.id = u->base.id;
 	c->who.username = u->username;
@@ -123,7 +141,8 @@ static int by_cookie(struct call *c, const char *token, struct err *err)
 
 	if (!digest_of_token(token, hex))
 		return gone(c, err);
-	r = sql_get(c->seat->db, "SELECT user_id FROM session WHERE id=? AND expires>?", &st, err);
+	r = sql_get(c->seat->db, "SELECT user_id, pw_rev FROM session WHERE id=? AND expires>?",
+		    &st, err);
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, hex);
@@ -132,7 +151,10 @@ static int by_cookie(struct call *c, const char *token, struct err *err)
 	if (r <= 0)
 		return r < 0 ? r : gone(c, err);
 	c->who.session = mem_str(c->ctx, hex);
-	return session_load_user(c, sql_int(st, 0), err);
+	r = session_load_user(c, sql_int(st, 0), err);
+	if (r >= 0)
+		r = session_is_current(c, c->who.username, sql_int(st, 1), err);
+	return r == 0 ? gone(c, err) : r < 0 ? r : 0;
 }
 
 static int by_bearer(struct call *c, const char *token, struct err *err)
@@ -141,12 +163,12 @@ static int by_bearer(struct call *c, const char *token, struct err *err)
 	char hex[DIGEST_HEX_LEN + 1];
 	int r;
 
-	if (!digest_of_token(token, hex))
+	if (!session_token_digest(token, hex))
 		return gone(c, err);
-	r = sql_get(
-		c->seat->db,
-		"SELECT user_id, scopes FROM token WHERE digest=? AND (expires IS NULL OR expires>?)",
-		&st, err);
+	r = sql_get(c->seat->db,
+		    "SELECT user_id, scopes, id, last_used FROM token WHERE digest=? "
+		    "AND (expires IS NULL OR expires>?)",
+		    &st, err);
 	if (r < 0)
 		return r;
 	sql_bind_text(st, 1, hex);
@@ -155,6 +177,9 @@ static int by_bearer(struct call *c, const char *token, struct err *err)
 	if (r <= 0)
 		return r < 0 ? r : gone(c, err);
 	c->who.scopes = mem_str(c->ctx, sql_text(st, 1));
+	c->who.token = sql_int(st, 2);
+	if (sql_int(st, 3) <= now() - TOKEN_NOTED_S)
+		keeper_token_used(c->api->keeper, c->who.token);
 	return session_load_user(c, sql_int(st, 0), err);
 }
 
@@ -206,14 +231,15 @@ int session_authenticate(struct call *c, struct err *err)
 
 /* Making and ending */
 
-static int put_session(struct call *c, const char *hex, int64_t user, struct err *err)
+static int put_session(struct call *c, const char *hex, int64_t user, int64_t pw_rev,
+		       int64_t seconds, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	const char *agent = request_header(c->request, "User-Agent");
 	int r = sql_get(
 		c->seat->db,
-		"INSERT INTO session(id, user_id, ip_address, user_agent, created, expires) "
-		"VALUES(?,?,?,?,?,?)",
+		"INSERT INTO session(id, user_id, ip_address, user_agent, created, expires, pw_rev) "
+		"VALUES(?,?,?,?,?,?,?)",
 		&st, err);
 
 	if (r < 0)
@@ -223,7 +249,8 @@ static int put_session(struct call *c, const char *hex, int64_t user, struct err
 	sql_bind_text(st, 3, c->address);
 	sql_bind_text(st, 4, agent ? mem_strn(c->ctx, agent, MIN(strlen(agent), AGENT_MAX)) : NULL);
 	sql_bind_int(st, 5, now());
-	sql_bind_int(st, 6, now() + SESSION_S);
+	sql_bind_int(st, 6, now() + seconds);
+	sql_bind_int(st, 7, pw_rev);
 	return sql_run(st, err);
 }
 
@@ -238,27 +265,35 @@ static int forget_expired(struct call *c, struct err *err)
 	return sql_run(st, err);
 }
 
-int session_start(struct call *c, int64_t user, struct err *err)
+int session_random(char ret[SESSION_TOKEN_LEN + 1], struct err *err)
 {
-	uint8_t bytes[TOKEN_BYTES];
-	char token[SESSION_TOKEN_LEN + 1], hex[DIGEST_HEX_LEN + 1];
 	struct digest random;
-	int r;
+	int r = apidb_random(random.b, sizeof(random.b), err);
 
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		return err_sys(err, "get random bytes");
-	memcpy(random.b, bytes, sizeof(bytes));
-	digest_hex(&random, token);
-	if (!digest_of_token(token, hex))
-		return err_set(err, ERR_CORRUPT, "a token has a wrong form");
-	r = forget_expired(c, err);
 	if (r >= 0)
-		r = put_session(c, hex, user, err);
+		digest_hex(&random, ret);
+	explicit_bzero(&random, sizeof(random));
+	return r;
+}
+
+int session_start(struct call *c, int64_t user, int64_t pw_rev, struct err *err)
+{
+	int64_t seconds = live_int(c->api->live, LIVE_SESSION_HOURS) * 3600;
+	char token[SESSION_TOKEN_LEN + 1], hex[DIGEST_HEX_LEN + 1];
+	int r = session_random(token, err);
+
+	if (r >= 0 && !digest_of_token(token, hex))
+		r = err_set(err, ERR_CORRUPT, "a token has a wrong form");
+	if (r >= 0)
+		r = forget_expired(c, err);
+	if (r >= 0)
+		r = put_session(c, hex, user, pw_rev, seconds, err);
 	if (r < 0)
 		return r;
 	call_header(c, "Set-Cookie",
-		    mem_fmt(c->ctx, COOKIE "=%s; Path=/; Max-Age=%d; %sHttpOnly; SameSite=Strict",
-			    token, SESSION_S, request_is_tls(c->request) ? "Secure; " : ""));
+		    mem_fmt(c->ctx,
+			    COOKIE "=%s; Path=/; Max-Age=%" PRId64 "; %sHttpOnly; SameSite=Strict",
+			    token, seconds, request_is_tls(c->request) ? "Secure; " : ""));
 	explicit_bzero(token, sizeof(token));
 	return 0;
 }
@@ -299,4 +334,15 @@ int session_end_all(struct call *c, struct err *err)
 	int r = sql_get(c->seat->db, "DELETE FROM session", &st, err);
 
 	return r < 0 ? r : run_count(c->seat->db, st, err);
+}
+
+int session_new_password(struct call *c, int64_t user, struct err *err)
+{
+	const char *mine = user == c->who.id ? c->who.session : NULL;
+	int r = session_end_user(c, user, mine, err);
+
+	if (r >= 0 && mine)
+		r = apidb_run_text(c->seat->db, "UPDATE session SET pw_rev=?1 WHERE id=?2", c->rev,
+				   mine, err);
+	return r < 0 ? r : 0;
 }

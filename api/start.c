@@ -4,7 +4,6 @@
 
 #include "api/crud.h"
 #include "api/own.h"
-#include "api/session.h"
 
 struct address {
 	const char *setting, *type;
@@ -257,7 +256,6 @@ int start_login_password(struct call *c, struct changeset *cs, const struct acco
 	if (r < 0 || !u)
 		return r;
 	r = crud_set(c, crud_change(cs, CHANGE_PUT, u), "password", hash, err);
-	if (r >= 0)
-		r = session_end_user(c, u->base.id, NULL, err);
+	c->new_password_of = u->base.id;
 	return r < 0 ? r : 0;
 }

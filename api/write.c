@@ -9,6 +9,7 @@
 #include "api/dispatch.h"
 #include "api/endpoint.h"
 #include "api/expiry.h"
+#include "api/session.h"
 #include "base/log.h"
 #include "state/change_json.h"
 
@@ -82,6 +83,9 @@ static void write_audit(struct call *c)
 		.action = ep->audit ? ep->audit : ep->action,
 		.outcome = c->result < 0 ? AUDIT_REFUSED : AUDIT_DONE,
 		.resource = subject_of(c),
+		.via = c->who.session ? "session"
+		       : c->who.token ? "token"
+				      : NULL,
 	};
 
 	if (store_audit_add(c->store, &row, &err) < 0)
@@ -106,6 +110,8 @@ static int write_call(struct call *c, struct err *err)
 		store_rollback(c->store);
 	else
 		r = store_commit(c->store, err);
+	if (r >= 0 && !c->is_dry_run && c->new_password_of)
+		r = session_new_password(c, c->new_password_of, err);
 	c->is_open = false;
 	return r;
 }

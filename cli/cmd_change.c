@@ -308,19 +308,18 @@ int cmd_unset(struct cli *c, struct err *err)
 
 /* passwd */
 
-static int read_password(struct cli *c, char *text, size_t size, struct err *err)
+static int read_secret(const char *what, char *text, size_t size, struct err *err)
 {
 	struct termios old;
 	bool tty = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &old) == 0;
 	bool got;
 
-	(void)c;
 	if (tty) {
 		struct termios quiet = old;
 
 		quiet.c_lflag &= ~(tcflag_t)ECHO;
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-		(void)fputs("New password: ", stderr);
+		(void)fprintf(stderr, "New %s: ", what);
 	}
 	got = fgets(text, (int)size, stdin) != NULL;
 	if (tty) {
@@ -328,7 +327,9 @@ static int read_password(struct cli *c, char *text, size_t size, struct err *err
 		(void)fputc('\n', stderr);
 	}
 	if (!got)
-		return err_set(err, ERR_INVALID, "no password was given");
+		return err_set(err, ERR_INVALID, "no %s was given", what);
+	if (!strchr(text, '\n') && strlen(text) == size - 1)
+		return err_set(err, ERR_TOOBIG, "the %s is longer than %zu bytes", what, size - 2);
 	text[strcspn(text, "\n")] = '\0';
 	return 0;
 }
@@ -346,26 +347,61 @@ static int passwd_apply(struct cli *c, struct intent *i, struct revision *rev,
 
 	if (r < 0)
 		return r;
-	f = kind_field(kind_of(ch), "password");
+	f = kind_field(kind_of(ch), kind_of(ch) == &kind_setting ? "value" : "password");
 	if (!f)
 		return err_set(err, ERR_INVALID, "a %s has no password", kind_of(ch)->name);
-	r = store_get(c->ctx, c->e->store, kind_of(ch), key, &existing, err);
+	if (kind_of(ch) == &kind_setting)
+		change_mark_key(ch); /* it need not be there yet */
+	r = kind_of(ch) == &kind_setting
+		    ? 0
+		    : store_get(c->ctx, c->e->store, kind_of(ch), key, &existing, err);
 	if (r >= 0)
 		r = change_set(c->ctx, ch, f, &v, err);
 	return r < 0 ? r : store_apply(c->e->store, &cs, rev, problems, err);
 }
 
+enum {
+	SECRET_MAX = 1024
+};
+
+/* A key that another program shows us, or we show it: kept as it is, and never an argument that ps shows. */
+static int set_key(struct cli *c, const char *name, struct err *err)
+{
+	struct intent i = { .source = "passwd", .apply = passwd_apply };
+	const struct setting_row *row = setting_find(name);
+	char text[SECRET_MAX];
+	int r;
+
+	if (row && !row->is_secret)
+		return err_set(err, ERR_INVALID,
+			       "setting/%s is no secret; use `novacpx set setting/%s value=…`",
+			       name, name);
+	r = read_secret("key", text, sizeof(text), err);
+	i.arg = text;
+	if (r >= 0)
+		r = change_run(c, &i, err);
+	explicit_bzero(text, sizeof(text));
+	return r;
+}
+
+static const char *setting_named(const char *resource)
+{
+	return strncmp(resource, "setting/", 8) == 0 ? resource + 8 : NULL;
+}
+
 int cmd_passwd(struct cli *c, struct err *err)
 {
 	struct intent i = { .source = "passwd", .apply = passwd_apply };
-	char text[256];
+	char text[SECRET_MAX];
 	const char *hash;
 	struct setting *s = NULL;
 	size_t least = 6;
 	int r = cli_open(c, err);
 
+	if (r >= 0 && setting_named(c->args[0]))
+		return set_key(c, setting_named(c->args[0]), err);
 	if (r >= 0)
-		r = read_password(c, text, sizeof(text), err);
+		r = read_secret("password", text, sizeof(text), err);
 	if (r < 0)
 		return r;
 	if (store_get(c->ctx, c->e->store, &kind_setting, "password_min_length", &s, err) < 0)

@@ -59,7 +59,7 @@ const struct command commands[] = {
 	{ "schema", "[KIND]", 0, 1, 0, cmd_schema,
 	  "Prints the JSON Schema of state files, or the fields of a kind." },
 	{ "passwd", "KIND/NAME", 1, 1, CHANGING, cmd_passwd,
-	  "Sets a password, read from the terminal or from standard input." },
+	  "Sets a password, or a setting that is a key, read from the terminal or from standard input." },
 	{ "trash", "list|restore NAME|purge [NAME]", 1, 2, OPT_YES, cmd_trash,
 	  "Data of terminated accounts: lists, restores, removes for good." },
 	{ "doctor", "", 0, 0, 0, cmd_doctor,

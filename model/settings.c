@@ -108,6 +108,10 @@ static int ip6_or_none(const void *ctx, const char *value, const char **ret, str
 const struct setting_row settings[] = {
 	{ "api_body_max_kb", "2048", NULL, NULL, 64, 1048576,
 	  "Largest body of a request to the API that is no upload, in KiB." },
+	{ "api_guess_limit", "10", NULL, NULL, 0, 1000,
+	  "Wrong passwords and codes for one user within api_guess_minutes, from wherever, after which logins are refused but from addresses where the user has logged in before. 0: no limit." },
+	{ "api_guess_minutes", "15", NULL, NULL, 1, 1440,
+	  "Minutes for which a wrong password or code counts." },
 	{ "api_login_rate", "10", NULL, NULL, 1, 1000000,
 	  "Logins that one address may try a minute." },
 	{ "api_port_roles", "false", NULL, booleans, 0, 0,

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "api/apidb.h"
 #include "api/session.h"
+#include "api/totp.h"
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/fs.h"
@@ -129,17 +132,79 @@ void panel_log_in_all(struct panel *p)
 	struct err err = ERR_INIT;
 	struct sql *db = NULL;
 
-	assert_ok(session_db_open(p->ctx, p->db, &db, &err), &err);
+	assert_ok(apidb_open(p->ctx, p->db, &db, &err), &err);
 	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++)
 		assert_ok(
 			sql_exec(
 				db,
 				mem_fmt(p->ctx,
 					"INSERT OR REPLACE INTO session VALUES('%s',%d,'192.0.2.9','test',"
-					"unixepoch(),unixepoch()+3600)",
+					"unixepoch(),unixepoch()+3600,unixepoch())",
 					panel_session(p, who), (int)who + 1),
 				&err),
 			&err);
+	(void)talloc_free(db);
+}
+
+static const char *token_text(const void *ctx, enum panel_who who)
+{
+	char digits[TOKEN + 1];
+
+	token_of(who, digits);
+	return mem_fmt(ctx, TOKEN_PREFIX "%s", digits);
+}
+
+static const char *digest_text(const void *ctx, const char *text)
+{
+	struct digest d = digest_of(text, strlen(text));
+	char hex[DIGEST_HEX_LEN + 1];
+
+	digest_hex(&d, hex);
+	return mem_str(ctx, hex);
+}
+
+static void seed_tokens(struct panel *p)
+{
+	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++)
+		panel_db(p, mem_fmt(p->ctx,
+				    "INSERT INTO token(id, digest, user_id, name, hint, scopes, "
+				    "created) VALUES(%d,'%s',%d,'test','ncpx_','*',unixepoch())",
+				    (int)who + 1, panel_session(p, who), (int)who + 1));
+}
+
+const char *panel_token(struct panel *p, enum panel_who who, const char *scopes)
+{
+	panel_db(p,
+		 mem_fmt(p->ctx, "UPDATE token SET scopes='%s' WHERE id=%d", scopes, (int)who + 1));
+	return token_text(p->ctx, who);
+}
+
+const char *panel_factor(struct panel *p, bool is_on)
+{
+	static const uint8_t secret[TOTP_SECRET_LEN + 1] = "12345678901234567890";
+
+	for (enum panel_who who = AS_ADMIN; who <= AS_LONE; who++) {
+		panel_db(p,
+			 mem_fmt(p->ctx,
+				 "REPLACE INTO totp(user_id, %s, last_step) "
+				 "VALUES(%d,CAST('%s' AS BLOB),0); "
+				 "REPLACE INTO recovery VALUES(%d,'%s')",
+				 is_on ? "secret" : "pending", (int)who + 1, (const char *)secret,
+				 (int)who + 1, digest_text(p->ctx, "ABCDEFGHABCDEFGH")));
+	}
+	if (is_on)
+		return "abcd-efgh-abcd-efgh";
+	return mem_fmt(p->ctx, "%06u",
+		       (unsigned)totp_code(secret, TOTP_SECRET_LEN, time(NULL) / TOTP_STEP_S));
+}
+
+void panel_db(struct panel *p, const char *text)
+{
+	struct err err = ERR_INIT;
+	struct sql *db = NULL;
+
+	assert_ok(apidb_open(p->ctx, p->db, &db, &err), &err);
+	assert_ok(sql_exec(db, text, &err), &err);
 	(void)talloc_free(db);
 }
 
@@ -177,6 +242,7 @@ void panel_seed(struct panel *p)
 	p->opts.engine = mem_fmt(p->ctx, "%s/engine.sock", dir);
 	seed_model(p);
 	panel_log_in_all(p);
+	seed_tokens(p);
 }
 
 void panel_remove(struct panel *p)

@@ -75,6 +75,15 @@ const char *panel_message(const struct panel_answer *a);
 bool panel_blames(const struct panel_answer *a, const char *path);
 /* The handle of WHO's session, as sessions/list shows it. */
 const char *panel_session(struct panel *p, enum panel_who who);
+/* The API token of WHO, whose scopes are SCOPES from now on. Its id is that of the user. */
+const char *panel_token(struct panel *p, enum panel_who who, const char *scopes);
+/*
+ * A second factor for each user: set up (and its code is what is returned), or on (and each has a
+ * recovery code, which is returned).
+ */
+const char *panel_factor(struct panel *p, bool is_on);
+/* Runs TEXT on api.db. */
+void panel_db(struct panel *p, const char *text);
 /* The first column of the first row of TEXT, a query of the model; "" if there is none. */
 const char *panel_sql(struct panel *p, const char *text);
 

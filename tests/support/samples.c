@@ -11,12 +11,18 @@
 #define SITE      "\"document_root\":\"/home/john/public_html/x\",\"www\":true,\"php\":true"
 
 const struct sample samples[] = {
-	{ "auth/login", "{\"username\":\"admin\",\"password\":\"Nova2026!!\"}", NULL },
+	{ "auth/login", "{\"username\":\"admin\",\"password\":\"Nova2026!!\"}", "totp" },
 	{ "auth/me", "{}", NULL },
 	{ "auth/logout", "{}", NULL },
 	{ "auth/change-password",
 	  "{\"current_password\":\"Nova2026!!\",\"new_password\":\"other-pass\","
 	  "\"confirm_password\":\"other-pass\"}",
+	  NULL },
+	{ "auth/totp-status", "{}", NULL },
+	{ "auth/totp-setup", "{}", NULL },
+	{ "auth/totp-enable", "{\"code\":\"$CODE\"}", NULL },
+	{ "auth/totp-disable", "{\"password\":\"Nova2026!!\",\"code\":\"$RECOVERY\"}", NULL },
+	{ "auth/totp-recovery-codes", "{\"password\":\"Nova2026!!\",\"code\":\"$RECOVERY\"}",
 	  NULL },
 
 	{ "accounts/list",
@@ -201,6 +207,7 @@ const struct sample samples[] = {
 	  "\"package_id\":1,\"max_accounts\":5}",
 	  NULL },
 	{ "users/change-password", "{\"id\":4,\"password\":\"secret\"}", NULL },
+	{ "users/totp-reset", "{\"id\":4}", NULL },
 	{ "users/delete", "{\"id\":6}", NULL },
 
 	{ "files/list", "{\"account_id\":1,\"path\":\"/public_html\"}", NULL },
@@ -255,6 +262,13 @@ const struct sample samples[] = {
 	  "{\"state\":\"novacpx: 1\\nsettings: {ns1_hostname: ns.example.net}\\n\",\"prune\":false,"
 	  "\"message\":\"try\"}",
 	  NULL },
+	{ "tokens/list", "{}", "user_id" },
+	{ "tokens/scopes", "{}", NULL },
+	{ "tokens/create",
+	  "{\"name\":\"backup\",\"scopes\":[\"dns:read\",\"email\"],\"expires_days\":30}", NULL },
+	{ "tokens/revoke", "{\"id\":\"$OWN\"}", NULL },
+	{ "tokens/revoke-all", "{}", "user_id" },
+
 	{ "firewall/unban", "{\"jail\":\"sshd\",\"ip\":\"192.0.2.3\"}", NULL },
 };
 

@@ -28,7 +28,8 @@ can_login() { # PASSWORD
 command -v php >/dev/null || bail "php is not installed (tests/deps test)"
 api_make
 settle setting/whmcs_enabled value=true
-settle setting/whmcs_api_key "value=$key"
+printf '%s\n' "$key" | "$checkout/build/$variant/novacpx" --root "$root" passwd setting/whmcs_api_key --yes --no-diff \
+	>"$scratch/settle" 2>&1
 settle package/small disk_mb=500 bandwidth_mb=9000
 settle package/large disk_mb=2000
 api_up

@@ -215,8 +215,11 @@ static struct panel_answer send_as(struct walk *w, enum panel_who who, const cha
 				   const char *path, json_t *body)
 {
 	struct panel_answer a;
+	const char *id = json_string_value(json_object_get(body, "id"));
 	char *text;
 
+	if (id && strcmp(id, "$OWN") == 0) /* ids of tokens are those of their users */
+		(void)json_object_set_new(body, "id", json_integer((int)who + 1));
 	if (strcmp(method, "GET") == 0)
 		return panel_get(&w->p, who, query_of(w, path, body));
 	if ((w->ep->flags & EP_MULTIPART) && has_file(body))
@@ -266,6 +269,11 @@ static void name_row(struct walk *w)
 	w->body = json_loads(w->sample->body, 0, NULL);
 	if (!w->body)
 		fail_msg("%s: the sample is not JSON", w->path);
+	text = (char *)json_string_value(json_object_get(w->body, "code"));
+	if (text && *text == '$')
+		(void)json_object_set_new(
+			w->body, "code",
+			json_string(panel_factor(&w->p, strcmp(text, "$RECOVERY") == 0)));
 	text = (char *)json_string_value(json_object_get(w->body, "session_id"));
 	if (text)
 		(void)json_object_set_new(w->body, "session_id",
