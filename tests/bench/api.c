@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/endpoint.h"
 #include "base/fs.h"
 #include "base/mem.h"
 
@@ -219,8 +220,10 @@ void api_measure(struct bench *b, int n)
 	measure_reads(b, n, dir, &server);
 	measure_writes(b, n, dir, &server);
 	api_server_end(&server);
-	measure_streams(b, dir, false);
-	measure_streams(b, dir, true);
+	if (resource_find("events", 6)) {
+		measure_streams(b, dir, false);
+		measure_streams(b, dir, true);
+	}
 	remove_tree(dir);
 }
 

@@ -1,5 +1,6 @@
 #include <time.h>
 
+#include "api/apidb.h"
 #include "api/session.h"
 #include "base/digest.h"
 #include "base/mem.h"
@@ -56,12 +57,12 @@ static void make_session(const void *ctx, const char *path)
 	struct sql *db;
 
 	digest_hex(&d, hex);
-	must_do(session_db_open(ctx, path, &db, &err), path, &err);
+	must_do(apidb_open(ctx, path, &db, &err), path, &err);
 	must_do(sql_exec(
 			db,
 			mem_fmt(ctx,
 				"INSERT INTO session VALUES('%s',1,'192.0.2.9','bench',unixepoch(),"
-				"unixepoch()+28800)",
+				"unixepoch()+28800,1)",
 				hex),
 			&err),
 		"session", &err);
