@@ -93,6 +93,7 @@ int api_start(const void *ctx, const struct api_opts *opts, struct api **ret, st
 	if (pthread_key_create(&api->seats, seat_free))
 		return err_set(err, ERR_SYSTEM, "no thread keys are left");
 	api->rate = rate_new(api, &opts->rate);
+	api->metrics = metrics_new(api);
 	r = live_new(api, &api->opts, &api->live, err);
 	if (r >= 0)
 		r = api_seat(api, &seat, err); /* the databases are made before anybody asks */
@@ -100,6 +101,10 @@ int api_start(const void *ctx, const struct api_opts *opts, struct api **ret, st
 		r = keeper_start(api, &api->keeper, err);
 	if (r >= 0)
 		r = engine_link_new(api, opts->engine, &api->engine, err);
+	if (r >= 0)
+		r = events_start(api, &opts->events, &api->events, err);
+	if (r >= 0)
+		r = operations_start(api, &api->operations, err);
 	if (r >= 0)
 		r = start_queues(api, err);
 	if (r >= 0)
@@ -124,6 +129,8 @@ void api_stop(struct api **ret)
 	work_end(api->hashers);
 	work_end(api->writer);
 	work_end(api->waiters);
+	events_end(api->events);
+	operations_end(api->operations);
 	if (api->http)
 		http_stop(&api->http, 5000);
 	work_free(&api->hashers);
@@ -131,6 +138,8 @@ void api_stop(struct api **ret)
 	work_free(&api->waiters);
 	expiry_free(&api->expiry);
 	keeper_stop(&api->keeper);
+	events_free(&api->events);
+	operations_free(&api->operations);
 	engine_link_free(&api->engine);
 	seat_free(pthread_getspecific(api->seats));
 	(void)pthread_setspecific(api->seats, NULL);

@@ -13,8 +13,11 @@
 
 #include "api/call.h"
 #include "api/engine_link.h"
+#include "api/events.h"
 #include "api/keeper.h"
 #include "api/live.h"
+#include "api/metrics.h"
+#include "api/operations.h"
 #include "api/rate.h"
 #include "api/server.h"
 #include "api/work.h"
@@ -29,6 +32,7 @@ struct api_opts {
 	const char *engine;     /* path of the engine's socket */
 	const char *access_log; /* failed logins, for fail2ban; NULL: none */
 	struct http_opts http;
+	struct events_opts events;
 	struct rate_opts rate; /* limits above 0 stand above the model's settings */
 	/* addresses and networks whose X-Forwarded-For is believed beside the setting's; NULL ends; or NULL */
 	const char *const *proxies;
@@ -43,6 +47,9 @@ struct api {
 	struct live *live;
 	struct keeper *keeper;
 	struct engine_link *engine;
+	struct events *events;
+	struct operations *operations;
+	struct metrics *metrics;
 	struct work *writer, *hashers, *waiters;
 	struct expiry *expiry; /* of revisions on trial */
 	int64_t started;       /* seconds since 1970 */

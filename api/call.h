@@ -88,6 +88,7 @@ struct call {
 
 	/* what a write asked for besides */
 	bool is_dry_run;
+	bool is_async; /* 202 and an operation, which the engine's work is watched by */
 	int64_t wait_ms;
 	int64_t seen_rev;  /* If-Match; 0: none */
 	int64_t confirm_s; /* revert it unless confirmed within; 0: it stands */
@@ -108,17 +109,18 @@ struct call {
 	int64_t confirm_until; /* of that revision; 0: none */
 	json_t *plan;          /* of a dry run: the changes, for the engine */
 	bool is_plan_beside;   /* its plan is added to the answer's data, and may be missing */
+	const char *operation; /* id of the one that waits for the engine; NULL: none */
+	int64_t began_us;      /* CLOCK_MONOTONIC */
 
 	struct {
 		const char *resource; /* what is not ready, if it is not `resource` itself */
 		const char *type, *reason, *message;
 	} condition; /* of the revision, when it was waited for */
 
-	int64_t expires;   /* no call but the end of this revision's trial */
-	bool is_audit;     /* on the writer for its audit row alone */
-	int result;        /* meanwhile: what the call came to */
-	bool has_answered; /* by a stream */
-	bool is_open;      /* a change set stands in an open transaction */
+	int64_t expires; /* no call but the end of this revision's trial */
+	bool is_audit;   /* on the writer for its audit row alone */
+	int result;      /* meanwhile: what the call came to */
+	bool is_open;    /* a change set stands in an open transaction */
 	struct err err;
 };
 

@@ -13,6 +13,8 @@
 #include "api/endpoint.h"
 #include "api/ep_meta.h"
 #include "api/expiry.h"
+#include "api/metrics.h"
+#include "api/operations.h"
 #include "api/plan.h"
 #include "api/scope.h"
 #include "api/session.h"
@@ -96,6 +98,12 @@ static void put_condition(struct jsonw *w, const struct call *c)
 	jsonw_int(w, "revision", c->rev);
 	if (c->confirm_until && !c->is_dry_run)
 		jsonw_time(w, "confirm_until", c->confirm_until);
+	if (c->operation) {
+		jsonw_open(w, "operation", '{');
+		jsonw_text(w, "id", c->operation);
+		jsonw_text(w, "state", "pending");
+		jsonw_close(w, '}');
+	}
 	if ((!c->resource && !c->condition.type) || c->is_dry_run)
 		return;
 	jsonw_open(w, "condition", '{');
@@ -176,12 +184,23 @@ static void standard_headers(const struct call *c, struct header *list, size_t *
 	list[*n] = (struct header){ NULL, NULL };
 }
 
+struct stream *dispatch_stream(struct call *c)
+{
+	struct header headers[HEADERS_MAX];
+	size_t n = 0;
+
+	metrics_count(c->api->metrics, c, 200);
+	standard_headers(c, headers, &n);
+	return request_stream(c->request, headers, NULL, NULL);
+}
+
 static void send_answer(struct call *c, unsigned status)
 {
 	struct buf out = { .ctx = c->ctx, .max = BUF_MAX };
 	struct header headers[HEADERS_MAX];
 	size_t n = 0;
 
+	metrics_count(c->api->metrics, c, status);
 	standard_headers(c, headers, &n);
 	if (c->endpoint && (c->endpoint->flags & EP_BARE) && status < 400) {
 		request_reply(c->request, status, c->type ? c->type : JSON_TYPE, buf_str(&c->data),
@@ -219,8 +238,6 @@ void dispatch_finish(struct call *c, int r)
 	if (c->plan)
 		json_decref(c->plan);
 	c->plan = NULL;
-	if (c->has_answered)
-		return;
 	if (r >= 0) {
 		c->message = c->message ? c->message : "OK";
 		send_answer(c, status ? status : 200);
@@ -449,6 +466,8 @@ static int read_options(struct call *c, struct err *err)
 	}
 	if (r >= 0)
 		r = read_confirm(c, err);
+	if (r >= 0)
+		r = operation_read(c, err);
 	return r < 0 ? r : read_if_match(c, err);
 }
 
@@ -503,6 +522,8 @@ static void carry_out(struct call *c)
 		return;
 	}
 	r = crud_run(c, &c->err);
+	if (r >= 0 && (ep->flags & EP_STREAM))
+		return; /* answered, and gone with that */
 	dispatch_finish(c, r);
 }
 
@@ -517,7 +538,7 @@ static void preflight(struct call *c)
 		call_header(c, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
 		call_header(
 			c, "Access-Control-Allow-Headers",
-			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key");
+			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key, Prefer");
 		call_header(c, "Access-Control-Max-Age", "600");
 	}
 	standard_headers(c, headers, &n);
@@ -598,6 +619,7 @@ static struct call *call_new(struct api *api, struct request *r)
 	c->request = r;
 	c->address = client_address(api->live, r);
 	c->who.role = ROLE_NOBODY;
+	c->began_us = metrics_now();
 	c->data.ctx = c;
 	c->data.max = BUF_MAX;
 	c->w.out = &c->data;
@@ -635,8 +657,9 @@ void dispatch_admit(struct request *r, struct admission *ret, void *arg)
 	err_clear(&c->err);
 	ret->body_max = c->endpoint && c->endpoint->body_max ? c->endpoint->body_max : BODY_MAX;
 	ret->is_multipart = c->endpoint && (c->endpoint->flags & EP_MULTIPART);
-	if (count(c))
+	if ((c->endpoint && (c->endpoint->flags & EP_UNCOUNTED)) || count(c))
 		return;
+	metrics_count(c->api->metrics, c, 429);
 	standard_headers(c, headers, &n);
 	ret->status = 429;
 	ret->body = dispatch_refusal(c, 429, c->message, arg);
@@ -761,7 +784,9 @@ void dispatch_written(struct call *c, int r)
 		dispatch_finish(c, c->result);
 		return;
 	}
-	goes_on = r >= 0 && (c->plan || (c->wait_ms && c->rev));
+	if (r >= 0 && c->is_async && c->rev && !c->plan)
+		operation_begin(c);
+	goes_on = r >= 0 && !c->operation && (c->plan || (c->wait_ms && c->rev));
 
 	if (!goes_on || !work_put(c->api->waiters, c))
 		dispatch_finish(c, r);

@@ -19,6 +19,8 @@ void dispatch_wait(void **items, size_t n, void *arg);
 
 /* From the writer: goes on to what comes after, or to the answer. R is what the call came to. */
 void dispatch_written(struct call *c, int r);
+/* Begins a stream as the answer of an EP_STREAM row's handler; C is gone then. */
+struct stream *dispatch_stream(struct call *c);
 /* Sends the answer; C is gone then. */
 void dispatch_finish(struct call *c, int r);
 

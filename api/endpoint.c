@@ -5,13 +5,14 @@
 #include "api/resources.h"
 
 const struct resource *const resources[] = {
-	&resource_auth,     &resource_accounts,  &resource_domains, &resource_dns,
-	&resource_email,    &resource_databases, &resource_ftp,     &resource_cron,
-	&resource_packages, &resource_sessions,  &resource_system,  &resource_whmcs,
-	&resource_ssl,      &resource_dkim,      &resource_stats,   &resource_branding,
-	&resource_users,    &resource_files,     &resource_webmail, &resource_docker,
-	&resource_firewall, &resource_revisions, &resource_plan,    &resource_state,
-	&resource_tokens,
+	&resource_auth,       &resource_accounts,  &resource_domains, &resource_dns,
+	&resource_email,      &resource_databases, &resource_ftp,     &resource_cron,
+	&resource_packages,   &resource_sessions,  &resource_system,  &resource_whmcs,
+	&resource_ssl,        &resource_dkim,      &resource_stats,   &resource_branding,
+	&resource_users,      &resource_files,     &resource_webmail, &resource_docker,
+	&resource_firewall,   &resource_revisions, &resource_plan,    &resource_state,
+	&resource_tokens,     &resource_status,    &resource_drift,   &resource_events,
+	&resource_operations,
 };
 
 const size_t n_resources = ARRAY_LEN(resources);

@@ -85,7 +85,9 @@ enum endpoint_flags {
 	EP_STREAM = 1 << 4,  /* the handler answers with a stream */
 	EP_MACHINE = 1 << 5, /* acts on or reads the live machine: 503 until the engine offers it */
 	EP_ADDED = 1 << 6,   /* not of the original's contract */
-	EP_CREDENTIALS = 1 << 16, /* a token needs a scope of its own for it: scope.h */
+	EP_ENGINE = 1 << 7,  /* asks the engine: 503 while that does not run */
+	EP_UNCOUNTED = 1 << 8,   /* no rate limit */
+	EP_CREDENTIALS = 1 << 9, /* a token needs a scope of its own for it: scope.h */
 };
 
 struct change;

@@ -18,6 +18,7 @@
 
 enum {
 	WAKE_TIMEOUT_MS = 2000,
+	DIAL_TIMEOUT_S = 1,
 	SLICE_MS = 250 /* after which one who waits looks whether all ends */
 };
 
@@ -39,6 +40,8 @@ static int64_t now_ms(void)
 
 static int dial(const char *path, int *ret, struct err *err)
 {
+	/* a full queue of connections must not hold anybody; connect() heeds it too (unix(7)) */
+	const struct timeval patience = { .tv_sec = DIAL_TIMEOUT_S };
 	int fd, r;
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
@@ -49,14 +52,18 @@ static int dial(const char *path, int *ret, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, "make a socket");
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	/* while the engine is busy with a pass the kernel takes the line for it */
 	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0) {
 		*ret = fd;
 		return 0;
 	}
-	r = errno == ENOENT || errno == ECONNREFUSED
-		    ? err_set(err, ERR_ABSENT, "The engine (novacpxd) is not running")
-		    : err_sys(err, "reach the engine");
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		r = err_set(err, ERR_ABSENT, "The engine (novacpxd) is not running");
+	else if (errno == EAGAIN)
+		r = err_set(err, ERR_BUSY, "The engine (novacpxd) is busy");
+	else
+		r = err_sys(err, "reach the engine");
 	fd_close(&fd);
 	return r;
 }
@@ -189,6 +196,21 @@ int engine_call(struct engine_link *e, const json_t *request, int64_t timeout_ms
 	if (r >= 0)
 		r = understand(&line, ret, err);
 	buf_done(&line);
+	return r;
+}
+
+int engine_follow(struct engine_link *e, int *ret, struct err *err)
+{
+	static const char line[] = "{\"op\":\"follow\"}\n";
+	int fd = -1;
+	int r = dial(e->path, &fd, err);
+
+	if (r >= 0)
+		r = send_line(fd, line, sizeof(line) - 1, err);
+	if (r < 0)
+		fd_close(&fd);
+	else
+		*ret = fd;
 	return r;
 }
 

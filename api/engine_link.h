@@ -32,5 +32,10 @@ void engine_wake(struct engine_link *e);
  */
 int engine_call(struct engine_link *e, const json_t *request, int64_t timeout_ms, json_t **ret,
 		struct err *err) must_check;
+/*
+ * A connection on which events come (reconciler/daemon_follow.h), after an answer to our "follow".
+ * Lines are the caller's to read; *RET is its own. Blocks for a second at most.
+ */
+int engine_follow(struct engine_link *e, int *ret, struct err *err) must_check;
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Endpoints at addresses of their own, outside /api/RESOURCE/ACTION:
  * /api/openapi.json, /api/reference, /healthz, /metrics, logos. They answer without the envelope;
- * otherwise they go the way of all endpoints, rate limit included.
+ * otherwise they go the way of all endpoints; /healthz alone has no rate limit.
  */
 #ifndef API_EP_META_H
 #define API_EP_META_H

@@ -1,11 +1,18 @@
 /* novacpx-api: the HTTP face, which writes desired state and never touches the machine. */
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
+#include <sys/resource.h>
 
 #include "api/config.h"
 #include "api/confine.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+enum {
+	CONNECTIONS = 8192, /* the server's default */
+	FDS_BESIDES = 512,
+};
 
 /* Serves until it is told to end; HUP reads the certificate again. */
 static int serve(const void *ctx, struct config *c, struct api *api, const sigset_t *signals)
@@ -25,10 +32,29 @@ static int serve(const void *ctx, struct config *c, struct api *api, const sigse
 	return 0;
 }
 
+/* A descriptor a connection, and what the rest of the program needs. */
+static void raise_limit(const struct http_opts *http)
+{
+	rlim_t wanted = (http->connections ? http->connections : CONNECTIONS) + FDS_BESIDES;
+	struct rlimit fds;
+
+	if (getrlimit(RLIMIT_NOFILE, &fds) < 0 || fds.rlim_cur >= wanted)
+		return;
+	/* root may raise the hard limit too */
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ wanted, MAX(fds.rlim_max, wanted) }) == 0)
+		return;
+	fds.rlim_cur = MIN(fds.rlim_max, wanted);
+	if (setrlimit(RLIMIT_NOFILE, &fds) < 0 || fds.rlim_cur < wanted)
+		log_warn("%ju descriptors may be open, %ju are needed for all connections: fewer "
+			 "clients are served at once; raise the limit of open files (LimitNOFILE=)",
+			 (uintmax_t)fds.rlim_cur, (uintmax_t)wanted);
+}
+
 static int start(const void *ctx, struct config *c, struct api **ret, struct err *err)
 {
 	int r = config_sockets(c, err);
 
+	raise_limit(&c->api.http);
 	if (r >= 0 && c->is_confined)
 		r = config_confine(ctx, c, err);
 	if (r >= 0)

@@ -306,7 +306,15 @@ static void put_answers(struct jsonw *w, const struct endpoint *ep)
 		put_media(w, ep);
 	else
 		put_envelope(w, ep);
+	if (ep->flags & EP_STREAM)
+		jsonw_raw(w, "content",
+			  "{\"text/event-stream\":{\"schema\":{\"type\":\"string\"}}}");
 	jsonw_close(w, '}');
+	if (endpoint_writes(ep))
+		jsonw_raw(
+			w, "202",
+			"{\"description\":\"Written; `operation` tells what the engine makes of it "
+			"(?async=1).\"}");
 	jsonw_raw(w, "default",
 		  "{\"description\":\"Refused or failed.\",\"content\":{\"application/json\":"
 		  "{\"schema\":{\"$ref\":\"#/components/schemas/Error\"}}}}");

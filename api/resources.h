@@ -29,5 +29,9 @@ extern const struct resource resource_revisions;
 extern const struct resource resource_plan;
 extern const struct resource resource_state;
 extern const struct resource resource_tokens;
+extern const struct resource resource_status;
+extern const struct resource resource_drift;
+extern const struct resource resource_events;
+extern const struct resource resource_operations;
 
 #endif

@@ -34,10 +34,12 @@ struct stream;
 
 enum {
 	HTTP_PORTS_MAX = 8,
-	HTTP_HEAD_MAX = 16 * 1024, /* memory of a head, some 14 KB as it is sent; more is 431 */
-	HTTP_URL_MAX = 4096,       /* more is 414 */
-	HTTP_PARTS_MAX = 32,       /* of a multipart body */
-	HTTP_HEADERS_MAX = 24,     /* that an answer may carry */
+	HTTP_HEAD_MAX =
+		12 *
+		1024, /* memory of a connection, some 10 KB of head as it is sent; more is 431 */
+	HTTP_URL_MAX = 4096,   /* more is 414 */
+	HTTP_PARTS_MAX = 32,   /* of a multipart body */
+	HTTP_HEADERS_MAX = 24, /* that an answer may carry */
 };
 
 /* A part of a multipart/form-data body (RFC 7578). */
@@ -163,5 +165,7 @@ struct stream *request_stream(struct request *r, const struct header *headers,
 /* DATA is whole events; from any thread; never blocks. False: it is over, call stream_end(). */
 bool stream_send(struct stream *s, const char *data, size_t len);
 void stream_end(struct stream *s);
+/* Bytes that were not sent yet; -1: it is over. From any thread. */
+ssize_t stream_lag(struct stream *s);
 
 #endif

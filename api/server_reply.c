@@ -10,7 +10,8 @@
 /* A reader of a stream that takes nothing for so many heartbeats is as good as gone. */
 enum {
 	STALLED_HEARTBEATS = 4,
-	STREAM_KEEP = 4096
+	STREAM_BLOCK = 128, /* for HTTP/1.0 alone: chunks are made in the connection's own memory */
+	STREAM_KEEP = 512,  /* of a buffer that is empty: thousands of streams wait */
 };
 
 static const char *refusal_body(struct core *core, const void *ctx, unsigned status,
@@ -366,8 +367,8 @@ struct stream *request_stream(struct request *r, const struct header *headers,
 	/* After a head alone the library would still send the last chunk: that one gets no stream. */
 	answer = r->is_head ? MHD_create_response_from_buffer_with_free_callback_cls(
 				      0, (void *)"", stream_free_cb, s)
-			    : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, stream_read,
-								s, stream_free_cb);
+			    : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+								stream_read, s, stream_free_cb);
 	if (!answer)
 		mem_abort();
 	if (add_headers(answer, "text/event-stream", headers)) {
@@ -411,6 +412,18 @@ void stream_end(struct stream *s)
 	core_unlock(s->core);
 	if (is_first)
 		stream_unref(s);
+}
+
+ssize_t stream_lag(struct stream *s)
+{
+	ssize_t n;
+
+	core_lock(s->core);
+	n = s->conn && !s->conn->is_cut && !s->is_ended && !s->is_closing
+		    ? (ssize_t)(s->to - s->from)
+		    : -1;
+	core_unlock(s->core);
+	return n;
 }
 
 void stream_tick(struct stream *s, int64_t now)

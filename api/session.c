@@ -73,10 +73,11 @@ static int has_suspended_account(struct call *c, const char *username, struct er
 /* Where it is set so, each port of the panel is for one role; tokens know no portals. */
 static bool is_portal_of(struct call *c, enum role role)
 {
-	uint16_t port = request_local_port(c->request);
+	uint16_t port;
 
-	if (!live_int(c->api->live, LIVE_PORT_ROLES) || c->who.scopes)
+	if (!live_int(c->api->live, LIVE_PORT_ROLES) || c->who.scopes || !c->request)
 		return true;
+	port = request_local_port(c->request);
 	return port == 8882   ? role == ROLE_ADMIN
 	       : port == 8881 ? role == ROLE_RESELLER
 	       : port == 8880 ? role == ROLE_USER

@@ -32,6 +32,18 @@ enum {
 int session_authenticate(struct call *c, struct err *err) must_check;
 /* Fills c->who from the model. ERR_DENIED: that user, or its account, is off. */
 int session_load_user(struct call *c, int64_t id, struct err *err) must_check;
+
+/* What somebody was let in with. */
+struct session_proof {
+	char session[DIGEST_HEX_LEN + 1]; /* its handle; "": a token */
+	int64_t token;                    /* its id; 0: a session */
+};
+
+/*
+ * Fills c->who's user from the model, of a call that has a seat and no request. ERR_DENIED: the
+ * session or token has ended, or that user, or its account, is off.
+ */
+int session_look(struct call *c, const struct session_proof *p, struct err *err) must_check;
 /* The revision that set the user's password; 0: it has none. */
 int session_password_rev(struct call *c, const char *username, int64_t *ret,
 			 struct err *err) must_check;

@@ -156,6 +156,7 @@ void write_calls(void **items, size_t n, void *arg)
 		write_all(calls, n, results);
 		engine_wake(api->engine);
 		expiry_tell(api->expiry, calls, n);
+		events_wake(api->events);
 	}
 	for (size_t i = 0; i < n; i++)
 		dispatch_written(calls[i], results[i]);

@@ -270,6 +270,15 @@ const struct sample samples[] = {
 	{ "tokens/revoke-all", "{}", "user_id" },
 
 	{ "firewall/unban", "{\"jail\":\"sshd\",\"ip\":\"192.0.2.3\"}", NULL },
+
+	{ "status/summary", "{}", NULL },
+	{ "status/get", "{\"resource\":\"domain/example.com\"}", NULL },
+	{ "status/list", "{\"account_id\":1,\"kind\":\"domain\"}", NULL },
+	{ "drift/list", "{}", NULL },
+	{ "events/stream", "{\"last_event_id\":\"0123abcd-1\"}", NULL },
+	{ "operations/list", "{}", NULL },
+	{ "operations/get", "{\"operation_id\":\"x\"}", NULL },
+	{ "operations/cancel", "{\"operation_id\":\"x\"}", NULL },
 };
 
 const size_t n_samples = ARRAY_LEN(samples);
