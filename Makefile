@@ -169,14 +169,14 @@ fuzz: ## search with one fuzz target: TARGET=doc SECONDS=60
 
 BENCH := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/*.c)))
 
-$(B)/tests/bench/bench: $(BENCH) $(LIBS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=act_zones $^ $(PKG_LIBS) -o $@
+$(B)/tests/bench/bench: $(BENCH) $(B)/api.a $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=act_zones $^ $(PKG_LIBS) $(API_PKG_LIBS) -o $@
 
 .PHONY: bench
-bench: ## measure against the raw work of the same bytes (root; BENCH_N="100 1000")
+bench: ## measure against the raw work of the same bytes (root; BENCH_N="100 1000", BENCH_PART=engine or api)
 	+$(MAKE) -s VARIANT=release all build/release/tests/bench/bench
 	build/release/tests/bench/bench
-	-tests/bench/daemons
+	$(if $(filter api,$(BENCH_PART)),,-tests/bench/daemons)
 
 # Lints
 

@@ -21,6 +21,7 @@ static const char schema_0[] =
  */
 static const char to_1[] =
 	"ALTER TABLE session ADD pw_rev INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX session_user; CREATE INDEX session_user ON session(user_id, expires);"
 	"DROP TABLE IF EXISTS token;"
 	"CREATE TABLE token(id INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL UNIQUE, "
 	"user_id INTEGER NOT NULL, name TEXT NOT NULL, hint TEXT NOT NULL, scopes TEXT NOT NULL, "

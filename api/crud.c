@@ -340,14 +340,18 @@ int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 int crud_account_of_user(struct call *c, const char *username, struct account **ret,
 			 struct err *err)
 {
-	struct cursor *cur = NULL;
-	int r = cursor_open(c->ctx, c->store, &kind_account, kind_field(&kind_account, "user"),
-			    username, &cur, err);
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(store_sql(c->store),
+			"SELECT id FROM account WHERE user=? ORDER BY id LIMIT 1", &st, err);
 
-	if (r >= 0)
-		r = cursor_next(c->ctx, cur, ret, err);
-	(void)talloc_free(cur);
-	return r;
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, username);
+	r = sql_step(st, err);
+	if (r <= 0)
+		return r;
+	r = store_get_id(c->ctx, c->store, &kind_account, sql_int(st, 0), ret, err);
+	return r < 0 ? r : 1;
 }
 
 /* The answer of a write is the row as it stands, or nothing. */

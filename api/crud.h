@@ -38,7 +38,7 @@ struct revision crud_revision(struct call *c);
 int crud_written(struct call *c, int r, const struct revision *rev, struct err *err) must_check;
 /* The code that stands for all of P's. */
 enum err_code crud_worst(const struct problems *p);
-/* The account whose login USERNAME is: 1, or 0 when it has none. */
+/* The first account whose login USERNAME is: 1, or 0 when it has none. */
 int crud_account_of_user(struct call *c, const char *username, struct account **ret,
 			 struct err *err) must_check;
 

@@ -8,7 +8,12 @@
 #define MINE_RESELLER                                                     \
 	"(SELECT a.username FROM account a WHERE a.user=?1 OR a.user IN " \
 	"(SELECT u.username FROM user u WHERE u.reseller=?1))"
-#define MINE_USER "(SELECT a.username FROM account a WHERE a.user=?1)"
+/* By number: what is listed newest first is then walked in that order, not sorted. */
+#define MINE_RESELLER_ID                                            \
+	"(SELECT a.id FROM account a WHERE a.user=?1 OR a.user IN " \
+	"(SELECT u.username FROM user u WHERE u.reseller=?1))"
+#define USERS_RESELLER "t.id IN (SELECT u.id FROM user u WHERE u.reseller=?1 OR u.username=?1)"
+#define MINE_USER      "(SELECT a.username FROM account a WHERE a.user=?1)"
 
 #define ALL  "1"
 #define NONE "0"
@@ -24,12 +29,9 @@ struct rule {
 
 static const struct rule rules[] = {
 	{ &kind_account,
-	  { "t.username IN " MINE_RESELLER, "t.username IN " MINE_RESELLER, "t.user=?1",
-	    "t.user=?1" } },
-	{ &kind_user,
-	  { "(t.reseller=?1 OR t.username=?1)", "(t.reseller=?1 OR t.username=?1)", "t.username=?1",
-	    "t.username=?1" } },
-	{ &kind_package, { "(t.owner IS NULL OR t.owner=?1)", "t.owner=?1", NONE, NONE } },
+	  { "t.id IN " MINE_RESELLER_ID, "t.id IN " MINE_RESELLER_ID, "t.user=?1", "t.user=?1" } },
+	{ &kind_user, { USERS_RESELLER, USERS_RESELLER, "t.username=?1", "t.username=?1" } },
+	{ &kind_package, { "(+t.owner IS NULL OR +t.owner=?1)", "t.owner=?1", NONE, NONE } },
 	{ &kind_branding, { "t.reseller=?1", "t.reseller=?1", NONE, NONE } },
 };
 

@@ -118,7 +118,7 @@ const struct shape shape_domain = {
 	.name = "Domain",
 	.kind = &kind_domain,
 	COLUMNS(domain_columns),
-	.order = "t.type<>'primary',t.name",
+	.order = "t.account,t.name",
 };
 
 /* Zones and records */
@@ -149,7 +149,7 @@ const struct shape shape_zone = {
 	.name = "Zone",
 	.kind = &kind_zone,
 	COLUMNS(zone_columns),
-	.order = "t.name",
+	.order = "t.account,t.name",
 };
 
 static const struct column record_columns[] = {
@@ -171,7 +171,7 @@ const struct shape shape_record = {
 	.name = "Record",
 	.kind = &kind_record,
 	COLUMNS(record_columns),
-	.order = "t.type,t.name,t.id",
+	.order = "t.zone,t.name,t.type,t.value",
 };
 
 /* Mail */
@@ -191,7 +191,7 @@ const struct shape shape_mailbox = {
 	.name = "Mailbox",
 	.kind = &kind_mailbox,
 	COLUMNS(mailbox_columns),
-	.order = "t.address",
+	.order = "t.account,t.address",
 };
 
 static const struct column forwarder_columns[] = {
@@ -207,7 +207,7 @@ const struct shape shape_forwarder = {
 	.name = "Forwarder",
 	.kind = &kind_forwarder,
 	COLUMNS(forwarder_columns),
-	.order = "t.source,t.destination",
+	.order = "t.account,t.source,t.destination",
 };
 
 static const struct column autoresponder_columns[] = {
@@ -228,7 +228,7 @@ const struct shape shape_autoresponder = {
 	.name = "Autoresponder",
 	.kind = &kind_autoresponder,
 	COLUMNS(autoresponder_columns),
-	.order = "t.address",
+	.order = "t.account,t.address",
 };
 
 /* Databases, FTP, cron */
@@ -238,9 +238,10 @@ static const struct column database_columns[] = {
 	{ "account_id", COLUMN_INT, ACCOUNT_ID, NULL },
 	{ "db_name", COLUMN_TEXT, "t.name", NULL },
 	{ "db_user", COLUMN_TEXT,
-	  "(SELECT u.name FROM database_user u WHERE u.account=t.account AND "
-	  "instr(char(10)||u.databases||char(10),char(10)||t.name||char(10)) ORDER BY u.id LIMIT 1)",
-	  NULL },
+	  "(SELECT f.name FROM database_user f WHERE f.id=(SELECT min(u.id) FROM database_user u "
+	  "WHERE u.account=t.account AND "
+	  "instr(char(10)||u.databases||char(10),char(10)||t.name||char(10))))",
+	  "The first that has it." },
 	{ "db_type", COLUMN_TEXT, "t.type", NULL },
 	{ "size_mb", COLUMN_INT, "0", NULL },
 	{ "created_at", COLUMN_TIME, "t.created", NULL },
@@ -252,7 +253,7 @@ const struct shape shape_database = {
 	.name = "Database",
 	.kind = &kind_database,
 	COLUMNS(database_columns),
-	.order = "t.name",
+	.order = "t.account,t.name",
 };
 
 static const struct column ftp_columns[] = {
@@ -273,7 +274,7 @@ const struct shape shape_ftp_account = {
 	.name = "FtpAccount",
 	.kind = &kind_ftp_account,
 	COLUMNS(ftp_columns),
-	.order = "t.username",
+	.order = "t.account,t.username",
 };
 
 /* The N-th of the five fields, of "@daily" and the like as well: a JSON list is the way to divide a text. */
@@ -305,7 +306,7 @@ const struct shape shape_cron_job = {
 	.name = "CronJob",
 	.kind = &kind_cron_job,
 	COLUMNS(cron_columns),
-	.order = "t.id",
+	.order = "t.account,t.name",
 };
 
 /* Packages */
@@ -448,7 +449,7 @@ const struct shape shape_certificate = {
 	.name = "Certificate",
 	.kind = &kind_certificate,
 	COLUMNS(certificate_columns),
-	.order = "t.domain",
+	.order = "t.account,t.domain",
 };
 
 static const struct column dkim_columns[] = {
@@ -467,7 +468,7 @@ const struct shape shape_dkim_key = {
 	.name = "DkimKey",
 	.kind = &kind_dkim_key,
 	COLUMNS(dkim_columns),
-	.order = "t.domain,t.selector",
+	.order = "t.account,t.domain,t.selector",
 };
 
 static const struct column branding_columns[] = {
@@ -511,7 +512,7 @@ const struct shape shape_container = {
 	.name = "Container",
 	.kind = &kind_container,
 	COLUMNS(container_columns),
-	.order = "t.id",
+	.order = "t.account,t.name",
 };
 
 static const struct column firewall_columns[] = {

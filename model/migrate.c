@@ -89,11 +89,24 @@ static const char to_2[] =
 /* 3: revisions on trial; a change names the row of its changeset; lists by actor and account. */
 static const char to_3[] = "ALTER TABLE change ADD id INTEGER;" TRIAL_TABLE LOG_INDEXES;
 
+#define BY_ACCOUNT(table, keys)         \
+	"DROP INDEX " table "_account;" \
+	"CREATE INDEX " table "_account ON \"" table "\"(account, " keys ");"
+
+/* 4: what an account has comes in the order of its keys without being sorted. */
+static const char to_4[] = BY_ACCOUNT("domain", "name") BY_ACCOUNT("zone", "name")
+	BY_ACCOUNT("mailbox", "address") BY_ACCOUNT("forwarder", "source, destination")
+		BY_ACCOUNT("autoresponder", "address") BY_ACCOUNT("dkim_key", "domain, selector")
+			BY_ACCOUNT("certificate", "domain") BY_ACCOUNT("database", "name")
+				BY_ACCOUNT("database_user", "name")
+					BY_ACCOUNT("ftp_account", "username");
+
 /* Each brings the schema one version on. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	NULL, /* version 0 is an empty file: store_create_schema() makes the newest at once */
 	to_2,
 	to_3,
+	to_4,
 };
 
 int store_create_schema(struct sql *db, struct err *err)

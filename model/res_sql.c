@@ -25,6 +25,21 @@ static bool is_needed(const struct field *f)
 	       (f->type == FIELD_INT && !(f->flags & FIELD_NULLABLE));
 }
 
+/*
+ * What belongs to an account or a zone is listed by it, in the order of its keys: such an index has
+ * them too, so that nothing is sorted.
+ */
+static void put_index(struct buf *b, const struct kind *k, const struct field *f)
+{
+	buf_printf(b, "CREATE INDEX \"%s_%s\" ON \"%s\"(\"%s\"", k->name, f->name, k->name,
+		   f->name);
+	FIELD_FOREACH(key, k) {
+		if ((f->flags & FIELD_PARENT) && (key->flags & FIELD_KEY))
+			buf_printf(b, ", \"%s\"", key->name);
+	}
+	buf_puts(b, ");\n");
+}
+
 const char *res_sql_ddl(const void *ctx, const struct kind *k)
 {
 	struct buf b = BUF_ON(ctx);
@@ -53,8 +68,7 @@ const char *res_sql_ddl(const void *ctx, const struct kind *k)
 	buf_puts(&b, ")) STRICT;\n");
 	FIELD_FOREACH(f, k) {
 		if ((f->flags & (FIELD_INDEX | FIELD_SCOPE)) && f != first_key)
-			buf_printf(&b, "CREATE INDEX \"%s_%s\" ON \"%s\"(\"%s\");\n", k->name,
-				   f->name, k->name, f->name);
+			put_index(&b, k, f);
 	}
 	return buf_str(&b);
 }

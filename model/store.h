@@ -25,7 +25,7 @@
 struct store;
 
 enum {
-	SCHEMA_VERSION = 3,
+	SCHEMA_VERSION = 4,
 	AUDIT_DETAIL_MAX = 64 * 1024,
 	IDEMPOTENCY_HOURS = 24, /* for which a key is known, at least */
 };

@@ -62,12 +62,6 @@ void must_do(int r, const char *what, const struct err *err)
 
 /* What the processes printed */
 
-struct series {
-	double cpu, wall; /* medians, in ms */
-	double rss;       /* the most, in MiB */
-	size_t n;
-};
-
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a;
@@ -76,7 +70,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *v, size_t n)
+double median(double *v, size_t n)
 {
 	if (n == 0)
 		return 0;
@@ -108,17 +102,6 @@ static struct series series_of(const char *text, const char *name)
 	s.wall = median(wall, s.n);
 	return s;
 }
-
-struct bench {
-	void *ctx;
-	const char *self;
-	const char *folder; /* where images are mounted */
-	const char *kind;   /* of file system */
-	bool is_loop;
-	struct buf report;
-	double plan_100, edit_100; /* at the smallest N */
-	double edit_cpu;
-};
 
 /* Runs the bench itself with a command; what it printed, on the bench's context. */
 static const char *run_self(struct bench *b, const char *const *args)
@@ -212,21 +195,23 @@ static const char *holds(double value, double bar, double aim)
 	return bar <= 0 ? "no" : value <= bar ? "yes" : "NO";
 }
 
-static void row(struct bench *b, int n, const char *what, const struct series *is,
-		const struct series *floor, double bar, double aim)
+void bench_row(struct bench *b, int n, const char *what, const struct series *is,
+	       const struct series *floor, double bar, double aim)
 {
 	double ratio = floor && floor->cpu > 0 ? is->cpu / floor->cpu : 0;
 
 	buf_printf(&b->report, "%6d  %-30s %9.2f %9.2f ", n, what, is->cpu, is->wall);
-	if (floor)
+	if (floor && bar <= 0)
+		buf_printf(&b->report, "%9.2f %6.2fx\n", floor->cpu, ratio);
+	else if (floor)
 		buf_printf(&b->report, "%9.2f %6.2fx  %4.1fx %4.1fx  %s\n", floor->cpu, ratio, bar,
 			   aim, holds(ratio, bar, aim));
 	else
 		buf_printf(&b->report, "%9s %7s  %5s %5s\n", "", "", "", "");
 }
 
-static void row_limit(struct bench *b, int n, const char *what, double value, const char *unit,
-		      double bar, double aim)
+void bench_limit(struct bench *b, int n, const char *what, double value, const char *unit,
+		 double bar, double aim)
 {
 	const char *limit = bar > 0 ? mem_fmt(b->ctx, "%.4g", bar) : "-";
 	const char *wish = aim > 0 ? mem_fmt(b->ctx, "%.4g", aim) : "-";
@@ -249,8 +234,8 @@ static void measure_writes(struct bench *b, int n, bool batched, struct series *
 	*ret_floor = series_of(
 		RUN(b, batched ? "write-floor-batch" : "write-floor-one", db, floor, "31"),
 		"write");
-	row(b, n, batched ? "64 writes in one commit" : "64 writes, a commit each", ret, ret_floor,
-	    batched ? 6 : 3, batched ? 3 : 1.5);
+	bench_row(b, n, batched ? "64 writes in one commit" : "64 writes, a commit each", ret,
+		  ret_floor, batched ? 6 : 3, batched ? 3 : 1.5);
 }
 
 /* What 64 clients at once wait for: at most twice as long as 64 bare commits take. */
@@ -263,8 +248,8 @@ static void measure_commits(struct bench *b, int n)
 
 	measure_writes(b, n, false, &one, &bare);
 	measure_writes(b, n, true, &many, &bare_batch);
-	row_limit(b, n, "  CPU of one of them", many.cpu * 1000 / 64, "us", 200, 100);
-	row_limit(b, n, "  wall to 64 bare commits", many.wall / bare.wall, "x", 2, 1);
+	bench_limit(b, n, "  CPU of one of them", many.cpu * 1000 / 64, "us", 200, 100);
+	bench_limit(b, n, "  wall to 64 bare commits", many.wall / bare.wall, "x", 2, 1);
 }
 
 static void measure(struct bench *b, int n)
@@ -290,23 +275,23 @@ static void measure(struct bench *b, int n)
 	}
 	is = series_of(buf_str(&first), "first");
 	base = series_of(buf_str(&floor), "first");
-	row(b, n, "first convergence", &is, &base, 3, 1.5);
+	bench_row(b, n, "first convergence", &is, &base, 3, 1.5);
 	peak = is.rss;
 
 	out = RUN(b, "noop", root, n > 2000 ? "3" : "7");
 	is = series_of(out, "noop");
 	base = series_of(RUN(b, "floor-noop", root, n > 2000 ? "3" : "7"), "noop");
-	row(b, n, "second pass, full", &is, &base, 3, 1.5);
+	bench_row(b, n, "second pass, full", &is, &base, 3, 1.5);
 	is = series_of(RUN(b, "noop", root, "1"), "noop");
-	row_limit(b, n, "  its peak memory", is.rss, "MiB", 64, 32);
-	row_limit(b, n, "  memory of the first", peak, "MiB", 0, 0);
+	bench_limit(b, n, "  its peak memory", is.rss, "MiB", 64, 32);
+	bench_limit(b, n, "  memory of the first", peak, "MiB", 0, 0);
 
 	is = series_of(RUN(b, "plan", root, count, "81"), "plan");
-	row_limit(b, n, "plan of one change", is.cpu, "ms", 5, 5);
+	bench_limit(b, n, "plan of one change", is.cpu, "ms", 5, 5);
 	if (!b->plan_100)
 		b->plan_100 = is.cpu;
 	else
-		row_limit(b, n, "  to the smallest N", is.cpu / b->plan_100, "x", 0, 1.2);
+		bench_limit(b, n, "  to the smallest N", is.cpu / b->plan_100, "x", 0, 1.2);
 
 	out = RUN(b, "edit", root, count, "81");
 	is = series_of(out, "edit");
@@ -314,14 +299,14 @@ static void measure(struct bench *b, int n)
 	(void)mkdir(mem_fmt(b->ctx, "%s/edit", b->folder), 0755);
 	base = series_of(RUN(b, "floor-edit", root, mem_fmt(b->ctx, "%s/edit", b->folder), "81"),
 			 "edit");
-	row(b, n, "one record edited", &is, &base, 3, 1.5);
+	bench_row(b, n, "one record edited", &is, &base, 3, 1.5);
 	if (!b->edit_100)
 		b->edit_100 = is.cpu;
 	else
-		row_limit(b, n, "  to the smallest N", is.cpu / b->edit_100, "x", 1.5, 1.2);
+		bench_limit(b, n, "  to the smallest N", is.cpu / b->edit_100, "x", 1.5, 1.2);
 	is = series_of(out, "rollback");
 	base = (struct series){ .cpu = b->edit_cpu };
-	row(b, n, "rollback of it (to one edit)", &is, &base, 1.5, 1.5);
+	bench_row(b, n, "rollback of it (to one edit)", &is, &base, 1.5, 1.5);
 	measure_commits(b, n);
 	place_remove(b);
 }
@@ -376,6 +361,8 @@ static int command(char **argv, int argc)
 		run_edit(root, n, reps);
 	else if (strncmp(argv[1], "write", 5) == 0)
 		return write_command(argv, n, reps);
+	else if (strncmp(argv[1], "api-", 4) == 0)
+		return api_command(argv, argc);
 	else if (strncmp(argv[1], "live-", 5) == 0)
 		return live_command(argv, n, reps);
 	else if (strcmp(argv[1], "floor-first") == 0)
@@ -389,11 +376,32 @@ static int command(char **argv, int argc)
 	return 0;
 }
 
+/* BENCH_PART=api or =engine: that alone. */
+static bool is_wanted(const char *part)
+{
+	const char *only = getenv("BENCH_PART"); /* NOLINT(concurrency-mt-unsafe): one thread */
+
+	return !only || !*only || strcmp(only, part) == 0;
+}
+
+static void measure_sizes(struct bench *b)
+{
+	const char *sizes = getenv("BENCH_N"); /* NOLINT(concurrency-mt-unsafe): one thread */
+	char *end = (char *)(uintptr_t)(sizes && *sizes ? sizes : "100 1000 10000");
+
+	for (;;) {
+		char *start = end;
+		long n = strtol(start, &end, 10);
+
+		if (end == start)
+			break;
+		measure(b, (int)n);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = { .ctx = mem_ctx(NULL, "bench") };
-	const char *sizes = getenv("BENCH_N"); /* NOLINT(concurrency-mt-unsafe): one thread */
-	char *end = (char *)(uintptr_t)(sizes && *sizes ? sizes : "100 1000 10000");
 	char folder[] = "/tmp/novacpx-bench-XXXXXX";
 
 	if (argc > 2)
@@ -404,20 +412,17 @@ int main(int argc, char **argv)
 	b.self = realpath(b.self, NULL);
 	b.folder = mem_fmt(b.ctx, "%s/m", folder);
 	b.report = (struct buf)BUF_ON(b.ctx);
-	for (;;) {
-		char *start = end;
-		long n = strtol(start, &end, 10);
-
-		if (end == start)
-			break;
-		measure(&b, (int)n);
-	}
+	b.disk = folder;
+	if (is_wanted("engine"))
+		measure_sizes(&b);
+	if (is_wanted("api"))
+		api_measure(&b, 10000);
 	(void)rmdir(folder);
 	(void)printf("\nOn %s. CPU and wall in ms, medians; every row in a process of its own.\n"
 		     "The floor writes or reads the same bytes with nothing around them.\n\n"
 		     "     N  %-30s %9s %9s %9s %7s  %5s %5s\n%s",
-		     b.kind ? b.kind : "nothing", "what", "CPU", "wall", "floor", "ratio", "bar",
-		     "aim", buf_str(&b.report));
+		     b.kind ? b.kind : "the machine's own file system", "what", "CPU", "wall",
+		     "floor", "ratio", "bar", "aim", buf_str(&b.report));
 	(void)talloc_free(b.ctx);
 	return 0;
 }

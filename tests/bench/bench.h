@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "model/store.h"
 
@@ -29,6 +30,35 @@ noreturn_ void bench_die(const char *what, const struct err *err);
 /* Dies when R is negative. */
 void must_do(int r, const char *what, const struct err *err);
 
+/* The table */
+
+struct bench {
+	void *ctx;
+	const char *self;
+	const char *folder; /* where images are mounted */
+	const char *disk;   /* on the machine's own file system */
+	const char *kind;   /* of file system */
+	bool is_loop;
+	struct buf report;
+	double plan_100, edit_100; /* at the smallest N */
+	double edit_cpu;
+};
+
+struct series {
+	double cpu, wall; /* medians, in ms */
+	double rss;       /* the most, in MiB */
+	size_t n;
+};
+
+double median(double *v, size_t n); /* sorts V */
+/* A row beside a floor; without one, or of one number and its unit. A bar of 0 is none. */
+void bench_row(struct bench *b, int n, const char *what, const struct series *is,
+	       const struct series *floor, double bar, double aim);
+void bench_limit(struct bench *b, int n, const char *what, double value, const char *unit,
+		 double bar, double aim);
+
+/* One resource more, from names and values of fields; NULL ends them. */
+void generate_one(struct changeset *cs, const struct kind *k, const char *const *pairs);
 /* N accounts of 3 domains, 3 zones x 12 records, 5 mailboxes, 1 cron job; always the same. */
 void generate(struct changeset *cs, int n);
 /* One record of account I with a new address that depends on TURN. */
@@ -57,6 +87,10 @@ void floor_edit(const char *from, const char *to, int reps);
 void write_make(const char *path, int n);
 void run_write(const char *path, int n, int reps, bool batched);
 void floor_write(const char *from, const char *to, int reps, bool batched);
+
+/* The API: servers started as processes of their own, see tests/bench/api.h. */
+void api_measure(struct bench *b, int n);
+int api_command(char **argv, int argc);
 
 /* Objects of a repository, and writing them again with nothing around it. */
 struct git_raw {

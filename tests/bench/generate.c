@@ -15,9 +15,10 @@ static void put(struct changeset *cs, struct change *c, const char *field, const
 	must_do(change_set(cs->ctx, c, f, &v, &err), field, &err);
 }
 
-#define ADD(cs, kind, ...) add((cs), &kind_##kind, (const char *const[]){ __VA_ARGS__, NULL })
+#define ADD(cs, kind, ...) \
+	generate_one((cs), &kind_##kind, (const char *const[]){ __VA_ARGS__, NULL })
 
-static void add(struct changeset *cs, const struct kind *k, const char *const *pairs)
+void generate_one(struct changeset *cs, const struct kind *k, const char *const *pairs)
 {
 	struct change *c = changeset_add(cs, CHANGE_PUT, k);
 
