@@ -55,6 +55,15 @@ program 'echo 1..1; echo ok 1; sleep 20 & exit 0'
 SECONDS=0
 counts "a process left behind holds nobody up" "1 passed, 0 failed, 0 skipped" 0
 check "and it took no 15 seconds" test $SECONDS -lt 15
+printf '#!/bin/bash\necho 1..1; touch $0.up; for i in {1..100}; do [[ -e ${0%%?.t}1.t.up && -e ${0%%?.t}2.t.up ]] && echo ok 1 && exit; sleep 0.1; done; echo not ok 1\n' |
+	tee q1.t >q2.t
+chmod +x q1.t q2.t
+table "tap => '$scratch/q?.t', jobs => 2"
+counts "two run at once where the table says so" "2 passed, 0 failed, 0 skipped" 0
+printf '#!/bin/bash\nsleep 0.5; echo 1..1; echo not ok 1 - the first\n' >q1.t
+printf '#!/bin/bash\necho 1..1; echo not ok 1 - the second\n' >q2.t
+counts "what failed is shown in its order" "0 passed, 2 failed, 0 skipped" 1 'the second'
+check "the first one first" test "$(grep -n 'the first' said | cut -d: -f1)" -lt "$(grep -n 'the second' said | cut -d: -f1)"
 table "command => ['/nonexistent/program']"
 counts "a missing program is a failure" "0 passed, 1 failed, 0 skipped" 1 'No such file'
 table "make => ['-f', '$scratch/mk', 'good']"

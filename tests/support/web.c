@@ -253,7 +253,7 @@ void web_send(int fd, const char *text)
 }
 
 /* Until the end, or until ENOUGH says so. */
-static char *read_while(struct web *w, int fd, bool (*enough)(const char *text, const char *arg),
+static char *read_while(struct web *w, int fd, bool (*enough)(const struct buf *b, const char *arg),
 			const char *arg)
 {
 	struct buf b = BUF_ON(w->ctx);
@@ -261,7 +261,7 @@ static char *read_while(struct web *w, int fd, bool (*enough)(const char *text, 
 	ssize_t n;
 
 	buf_puts(&b, "");
-	while (!(enough && enough(buf_str(&b), arg)) &&
+	while (!(enough && enough(&b, arg)) &&
 	       (n = recv(fd, piece, enough ? 1 : sizeof(piece), 0)) > 0)
 		buf_put(&b, piece, (size_t)n);
 	return mem_str(w->ctx, buf_str(&b));
@@ -272,20 +272,22 @@ char *web_read_all(struct web *w, int fd)
 	return read_while(w, fd, NULL, NULL);
 }
 
-static bool has_text(const char *text, const char *arg)
+static bool has_text(const struct buf *b, const char *arg)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(arg);
 
-	return len >= strlen(arg) && strcmp(text + len - strlen(arg), arg) == 0;
+	return b->len >= len && memcmp(b->data + b->len - len, arg, len) == 0;
 }
 
-static bool is_whole(const char *text, const char *arg)
+/* The body may be of any bytes. */
+static bool is_whole(const struct buf *b, const char *arg)
 {
-	const char *length = strstr(text, "Content-Length: ");
-	const char *body = strstr(text, "\r\n\r\n");
+	const char *body = b->len ? memmem(b->data, b->len, "\r\n\r\n", 4) : NULL;
+	const char *length = body ? strstr(buf_str(b), "Content-Length: ") : NULL;
 
 	(void)arg;
-	return body && strlen(body + 4) >= (length ? strtoul(length + 16, NULL, 10) : 0);
+	return body && (size_t)(b->data + b->len - body) >=
+			       4 + (length ? strtoul(length + 16, NULL, 10) : 0);
 }
 
 char *web_read_one(struct web *w, int fd)
