@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "api/answer.h"
 #include "api/apidb.h"
 #include "api/dispatch.h"
 #include "api/expiry.h"
@@ -81,7 +82,7 @@ int api_start(const void *ctx, const struct api_opts *opts, struct api **ret, st
 {
 	const struct http_calls calls = { .admit = dispatch_admit,
 					  .request = dispatch_request,
-					  .refusal = dispatch_refusal };
+					  .refusal = answer_refusal };
 	struct api *api = mem_new(ctx, struct api);
 	struct http_calls mine = calls;
 	struct seat *seat;

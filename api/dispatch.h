@@ -11,7 +11,6 @@
 /* http_calls; the argument is the api. */
 void dispatch_admit(struct request *r, struct admission *ret, void *arg);
 void dispatch_request(struct request *request, void *arg);
-const char *dispatch_refusal(const void *ctx, unsigned status, const char *reason, void *arg);
 
 /* work_fn of the queues of hashers and waiters. */
 void dispatch_hash(void **items, size_t n, void *arg);
@@ -19,9 +18,9 @@ void dispatch_wait(void **items, size_t n, void *arg);
 
 /* From the writer: goes on to what comes after, or to the answer. R is what the call came to. */
 void dispatch_written(struct call *c, int r);
-/* Begins a stream as the answer of an EP_STREAM row's handler; C is gone then. */
-struct stream *dispatch_stream(struct call *c);
-/* Sends the answer; C is gone then. */
+/* To the thread that the endpoint names. */
+void dispatch_carry_out(struct call *c);
+/* Audits what has to be, and sends the answer; C is gone then. */
 void dispatch_finish(struct call *c, int r);
 
 #endif

@@ -209,7 +209,7 @@ static const char *role_name(enum role role)
 	return role == ROLE_ADMIN ? "admin" : role == ROLE_RESELLER ? "reseller" : "user";
 }
 
-/* Of the host that was called, without its port; a header that is no host gives a path alone. */
+/* Of the host that was called, without its port; a header that is no host, or none of ours, gives a path alone. */
 static const char *portal_url(struct call *c)
 {
 	const char *host = request_header(c->request, "Host");
@@ -217,7 +217,8 @@ static const char *portal_url(struct call *c)
 					 "0123456789.-")
 			  : 0;
 
-	if (len == 0 || len > 253 || (host[len] && host[len] != ':'))
+	if (len == 0 || len > 253 || (host[len] && host[len] != ':') ||
+	    !live_is_host(c->api->live, host, len))
 		return "/";
 	return mem_fmt(c->ctx, "https://%.*s:%d/", (int)len, host,
 		       c->who.role == ROLE_ADMIN      ? 8882

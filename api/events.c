@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/dispatch.h"
+#include "api/answer.h"
 #include "api/events_priv.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -436,7 +436,7 @@ int events_open(struct events *e, struct call *c, const char *last, struct err *
 			  : ring_after(&e->ring, last, &l.next) ? LISTENER_GOOD
 								: LISTENER_LOST;
 		e->wanted_ms = clock_ms();
-		l.stream = dispatch_stream(c);
+		l.stream = answer_stream(c);
 		mem_room(e, &e->listeners, &e->cap, e->n + 1, sizeof(l));
 		e->listeners[e->n++] = l;
 	}

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/api.h"
 #include "model/settings.h"
@@ -34,8 +35,9 @@ struct live {
 	const struct api_opts *opts;
 	int64_t head;
 	_Atomic int64_t ints[LIVE_INTS];
-	pthread_mutex_t lock;        /* of the nets */
+	pthread_mutex_t lock;        /* of what follows */
 	struct nets fixed, *proxies; /* of the command line, of the setting */
+	char *hosts;                 /* "a.example,b.example"; "": any */
 };
 
 /* Networks */
@@ -113,6 +115,7 @@ int live_new(const void *ctx, const struct api_opts *opts, struct live **ret, st
 	l->opts = opts;
 	l->head = -1;
 	l->proxies = mem_new(l, struct nets);
+	l->hosts = mem_str(l, "");
 	(void)pthread_mutex_init(&l->lock, NULL);
 	talloc_set_destructor(l, live_done);
 	for (size_t i = 0; opts->proxies && opts->proxies[i] && r >= 0; i++)
@@ -176,6 +179,23 @@ static int read_proxies(struct live *l, const void *ctx, struct store *s, struct
 	return r;
 }
 
+static int read_hosts(struct live *l, const void *ctx, struct store *s, struct err *err)
+{
+	const char *text = NULL;
+	char *hosts, *old;
+	int r = value_of(ctx, s, "panel_hosts", &text, err);
+
+	if (r < 0)
+		return r;
+	hosts = mem_str(l, text);
+	(void)pthread_mutex_lock(&l->lock);
+	old = l->hosts;
+	l->hosts = hosts;
+	(void)pthread_mutex_unlock(&l->lock);
+	(void)talloc_free(old);
+	return 0;
+}
+
 int live_read(struct live *l, struct store *s, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "live");
@@ -187,6 +207,8 @@ int live_read(struct live *l, struct store *s, struct err *err)
 	r = read_ints(l, tmp, s, err);
 	if (r >= 0)
 		r = read_proxies(l, tmp, s, err);
+	if (r >= 0)
+		r = read_hosts(l, tmp, s, err);
 	if (r < 0)
 		return r;
 	l->head = head;
@@ -209,4 +231,16 @@ bool live_trusts(struct live *l, const char *address)
 	is_trusted = has(&l->fixed, &one) || has(l->proxies, &one);
 	(void)pthread_mutex_unlock(&l->lock);
 	return is_trusted;
+}
+
+bool live_is_host(struct live *l, const char *name, size_t len)
+{
+	bool is_one;
+
+	(void)pthread_mutex_lock(&l->lock);
+	is_one = !*l->hosts;
+	for (const char *p = l->hosts; *p && !is_one; p += strcspn(p, ","), p += *p == ',')
+		is_one = strcspn(p, ",") == len && strncasecmp(p, name, len) == 0;
+	(void)pthread_mutex_unlock(&l->lock);
+	return is_one;
 }

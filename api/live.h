@@ -34,5 +34,7 @@ int live_read(struct live *l, struct store *s, struct err *err) must_check;
 int64_t live_int(const struct live *l, enum live_int which);
 /* Whether what the proxy ADDRESS says about its client is believed. */
 bool live_trusts(struct live *l, const char *address);
+/* Whether the panel is known by this name of LEN bytes; by any where none is set. */
+bool live_is_host(struct live *l, const char *name, size_t len);
 
 #endif

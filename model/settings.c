@@ -106,8 +106,6 @@ static int ip6_or_none(const void *ctx, const char *value, const char **ret, str
 }
 
 const struct setting_row settings[] = {
-	{ "api_body_max_kb", "2048", NULL, NULL, 64, 1048576,
-	  "Largest body of a request to the API that is no upload, in KiB." },
 	{ "api_guess_limit", "10", NULL, NULL, 0, 1000,
 	  "Wrong passwords and codes for one user within api_guess_minutes, from wherever, after which logins are refused but from addresses where the user has logged in before. 0: no limit." },
 	{ "api_guess_minutes", "15", NULL, NULL, 1, 1440,
@@ -119,7 +117,6 @@ const struct setting_row settings[] = {
 	{ "api_rate", "120", NULL, NULL, 1, 1000000,
 	  "Requests that one address may make a minute." },
 	{ "api_session_hours", "8", NULL, NULL, 1, 8760, "Hours after which a login ends." },
-	{ "api_upload_max_mb", "128", NULL, NULL, 1, 1048576, "Largest uploaded file, in MiB." },
 	{ "cybermail_api_key", "", canon_key, NULL, 0, 0,
 	  "Key of the service that sends our messages.", .is_secret = true },
 	{ "default_php", "8.2", canon_php_version, NULL, 0, 0,
@@ -157,7 +154,7 @@ const struct setting_row settings[] = {
 	  "Sender of messages." },
 	{ "notify_from_name", "NovaCPX Panel", NULL, NULL, 0, 0, "Name of the sender." },
 	{ "panel_hosts", "", canon_hosts, NULL, 0, 0,
-	  "Names under which the panel may be called, with commas; unset: only by address and this host's name." },
+	  "Names under which a login may send people on to their portal, with commas; unset: whichever it was called by." },
 	{ "password_min_length", "6", NULL, NULL, 1, 128, "Shortest password that is taken." },
 	{ "server_ipv4", "", ip4_or_none, NULL, 0, 0,
 	  "IPv4 address that the zones of new domains point to; unset: none." },

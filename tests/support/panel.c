@@ -347,11 +347,12 @@ struct panel_answer panel_ask(struct panel *p, enum panel_who who, const char *m
 	bool is_last = strcmp(method, "HEAD") == 0; /* says how long a body would be, has none */
 	const char *bar = path[0] == '/' ? "" : "/api/";
 	char *text = mem_fmt(p->ctx,
-			     "%s %s%s HTTP/1.1\r\nHost: panel.example:8882\r\n%s%s%s"
+			     "%s %s%s HTTP/1.1\r\n%s%s%s%s"
 			     "Content-Length: %zu\r\n\r\n%s",
-			     method, bar, path, panel_proof(p, who), lines,
-			     is_last ? "Connection: close\r\n" : "", body ? strlen(body) : 0,
-			     body ? body : "");
+			     method, bar, path,
+			     strstr(lines, "Host: ") ? "" : "Host: panel.example:8882\r\n",
+			     panel_proof(p, who), lines, is_last ? "Connection: close\r\n" : "",
+			     body ? strlen(body) : 0, body ? body : "");
 	char *got;
 
 	if (is_last)

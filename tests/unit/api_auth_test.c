@@ -553,6 +553,37 @@ TEST(where_it_is_set_so_a_portal_takes_its_role_alone)
 	panel_stop(&p);
 }
 
+static const char *portal(struct panel *p, const char *host)
+{
+	struct panel_answer a =
+		panel_ask(p, AS_NOBODY, "POST", "auth/login",
+			  "{\"username\":\"resel\",\"password\":\"" PANEL_PASSWORD "\"}",
+			  mem_fmt(p->ctx, "Connection: close\r\nHost: %s\r\n", host));
+
+	EXPECT(a, 200);
+	return json_string_value(json_object_get(a.data, "portal_url"));
+}
+
+TEST(a_login_sends_people_on_to_names_of_the_panel_only)
+{
+	struct panel p = { 0 };
+	struct err err = ERR_INIT;
+
+	panel_start(&p);
+	assert_string_equal(portal(&p, "evil.example:8880"), "https://evil.example:8881/");
+	set(&p, "panel_hosts", "cp.example.net,Panel.example.com");
+	api_stop(&p.api);
+	assert_ok(api_start(p.ctx, &p.opts, &p.api, &err), &err);
+	p.web.port = http_port_of(p.api->http, 0);
+	assert_string_equal(portal(&p, "evil.example"), "/");
+	assert_string_equal(portal(&p, "example.com"), "/");
+	assert_string_equal(portal(&p, "cp.example.net.evil.example"), "/");
+	assert_string_equal(portal(&p, "PANEL.example.com:8882"),
+			    "https://PANEL.example.com:8881/");
+	assert_string_equal(portal(&p, "cp.example.net"), "https://cp.example.net:8881/");
+	panel_stop(&p);
+}
+
 /* The address that the API saw last. */
 static const char *seen(struct panel *p, const char *lines)
 {
