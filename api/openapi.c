@@ -307,9 +307,6 @@ static void put_answers(struct jsonw *w, const struct endpoint *ep)
 		put_media(w, ep);
 	else
 		put_envelope(w, ep);
-	if (ep->flags & EP_STREAM)
-		jsonw_raw(w, "content",
-			  "{\"text/event-stream\":{\"schema\":{\"type\":\"string\"}}}");
 	jsonw_close(w, '}');
 	if (endpoint_writes(ep))
 		jsonw_raw(

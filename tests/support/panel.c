@@ -304,7 +304,7 @@ static struct panel_answer answer_of(struct panel *p, char *text)
 		fail_msg("no answer: %s", text);
 	end[2] = '\0';
 	a.body = end + 4;
-	*keep = json_loads(a.body, 0, NULL);
+	*keep = json_loads(a.body, JSON_REJECT_DUPLICATES, NULL);
 	talloc_set_destructor(keep, drop_json);
 	a.json = *keep;
 	a.data = json_object_get(*keep, "data");

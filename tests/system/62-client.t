@@ -54,9 +54,9 @@ revision=$(client get accounts/get id=1 | pick 'd["revision"]')
 is "with the revision that was seen" "$(client call -m "$revision" POST accounts/suspend id=1 reason=Overdue | pick 'a["success"]')" True
 is "with an old one it is refused" "$(status_of client call -m "$revision" POST accounts/unsuspend id=1)" 1
 is "and stays" "$(client get accounts/get id=1 | pick 'd["status"], d["suspend_reason"]')" "('suspended', 'Overdue')"
-like "what another one needs is not deleted" "$(client call DELETE packages/delete id=1)" '"success":false'
+like "what accounts still have is withdrawn" "$(client call DELETE packages/delete id=1)" 'no longer offered; 1 account'
 client call POST packages/create name=unused >/dev/null
-is "DELETE" "$(client call DELETE packages/delete id=2 | pick 'a["success"]') $(client get packages/list | pick 'len(d)')" "True 1"
+is "DELETE" "$(client call DELETE packages/delete id=2 | pick 'a["success"]') $(client get packages/list | pick 'len(d)')" "True 0"
 is "nothing there" "$(status_of client call POST no/such)" 1
 
 diag "text is text"
