@@ -56,10 +56,15 @@ static const char schema_fixed[] = REVISION_TABLE AUDIT_TABLE AUDIT_TRIGGERS IDE
 	"rev INTEGER NOT NULL, dropped INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind, key, field)) "
 	"STRICT, WITHOUT ROWID;";
 
+#define BY_ACCOUNT(table, keys)         \
+	"DROP INDEX " table "_account;" \
+	"CREATE INDEX " table "_account ON \"" table "\"(account, " keys ");"
+
 /*
  * 2: revisions and audit rows say where a call came from and what it was called; keys of repeated
  * calls belong to their actor and have a table of their own; resellers' limits, packages that are
- * no longer offered, answers to mail.
+ * no longer offered, answers to mail; revisions on trial; a change names the row of its changeset;
+ * lists by actor and account come in order without being sorted.
  */
 static const char to_2[] =
 	"ALTER TABLE revision RENAME TO revision_1;" REVISION_TABLE
@@ -84,29 +89,19 @@ static const char to_2[] =
 	"subject TEXT NOT NULL, body TEXT NOT NULL, starts TEXT, ends TEXT, "
 	"enabled INTEGER NOT NULL, UNIQUE(address)) STRICT;"
 	"CREATE INDEX autoresponder_account ON autoresponder(account);"
-	"CREATE INDEX autoresponder_domain ON autoresponder(domain);";
-
-/* 3: revisions on trial; a change names the row of its changeset; lists by actor and account. */
-static const char to_3[] = "ALTER TABLE change ADD id INTEGER;" TRIAL_TABLE LOG_INDEXES;
-
-#define BY_ACCOUNT(table, keys)         \
-	"DROP INDEX " table "_account;" \
-	"CREATE INDEX " table "_account ON \"" table "\"(account, " keys ");"
-
-/* 4: what an account has comes in the order of its keys without being sorted. */
-static const char to_4[] = BY_ACCOUNT("domain", "name") BY_ACCOUNT("zone", "name")
-	BY_ACCOUNT("mailbox", "address") BY_ACCOUNT("forwarder", "source, destination")
-		BY_ACCOUNT("autoresponder", "address") BY_ACCOUNT("dkim_key", "domain, selector")
-			BY_ACCOUNT("certificate", "domain") BY_ACCOUNT("database", "name")
-				BY_ACCOUNT("database_user", "name")
-					BY_ACCOUNT("ftp_account", "username");
+	"CREATE INDEX autoresponder_domain ON autoresponder(domain);"
+	"ALTER TABLE change ADD id INTEGER;" TRIAL_TABLE LOG_INDEXES BY_ACCOUNT("domain", "name")
+		BY_ACCOUNT("zone", "name") BY_ACCOUNT("mailbox", "address") BY_ACCOUNT(
+			"forwarder", "source, destination") BY_ACCOUNT("autoresponder", "address")
+			BY_ACCOUNT("dkim_key", "domain, selector")
+				BY_ACCOUNT("certificate", "domain") BY_ACCOUNT("database", "name")
+					BY_ACCOUNT("database_user", "name")
+						BY_ACCOUNT("ftp_account", "username");
 
 /* Each brings the schema one version on. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	NULL, /* version 0 is an empty file: store_create_schema() makes the newest at once */
 	to_2,
-	to_3,
-	to_4,
 };
 
 int store_create_schema(struct sql *db, struct err *err)
@@ -184,6 +179,8 @@ int store_migrate(struct store *s, bool readonly, struct err *err)
 	if (r < 0)
 		return r;
 	r = look(s, &version, err); /* again: another process may have done it meanwhile */
+	if (r == 0 && s->is_guarded)
+		r = store_schema_was_ours(s->db, version, err);
 	if (r == 0)
 		r = bring_on(s, version, err);
 	if (r >= 0)

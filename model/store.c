@@ -60,6 +60,7 @@ int store_open_guarded(const void *ctx, int dir, struct store **ret, struct err 
 	struct store *s = mem_new(ctx, struct store);
 	int r = sql_open_guarded(s, dir, MODEL_NAME, &s->db, err);
 
+	s->is_guarded = true;
 	if (r >= 0)
 		r = store_migrate(s, false, err);
 	if (r >= 0)

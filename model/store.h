@@ -25,7 +25,7 @@
 struct store;
 
 enum {
-	SCHEMA_VERSION = 4,
+	SCHEMA_VERSION = 2,
 	AUDIT_DETAIL_MAX = 64 * 1024,
 	IDEMPOTENCY_HOURS = 24, /* for which a key is known, at least */
 };
@@ -35,7 +35,8 @@ int store_open(const void *ctx, const char *path, bool readonly, struct store **
 	       struct err *err) must_check;
 /*
  * The same for root, when DIR belongs to a user with less rights (sql_open_guarded). The file must
- * be there. A schema that is not ours is refused, now and whenever a transaction begins.
+ * be there. A schema that is not ours is refused, now and whenever a transaction begins; an older one
+ * before it is brought on.
  */
 int store_open_guarded(const void *ctx, int dir, struct store **ret, struct err *err) must_check;
 struct sql *store_sql(struct store *s);

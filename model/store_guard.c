@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
+#include "base/macro.h"
 #include "base/mem.h"
 #include "model/store_priv.h"
 
@@ -25,6 +27,11 @@ static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
+
+/* What read_schema() gave of the versions that migrations start from; nothing else is ever added here. */
+static const char *const old_schemas[SCHEMA_VERSION] = {
+	[1] = "b848274aef8a3049dd984d087516762d3f8c3328673d04f34f703fda27f0d7a2",
+};
 
 /* TEXT without quotes and needless blanks. */
 static char *squeezed(const void *ctx, const char *text, size_t len)
@@ -147,4 +154,37 @@ int store_schema_is_ours(struct sql *db, void *unused, struct err *err)
 			r = err_set(err, ERR_CORRUPT, "model.db lacks the %s", want.entries[i].key);
 	}
 	return r;
+}
+
+/* All objects in one: "key\ntext\n" of each. */
+static void schema_digest(const struct strmap *is, char *ret_hex)
+{
+	cleanup_(buf_done) struct buf all = { .max = BUF_MAX };
+	struct digest d;
+
+	for (size_t i = 0; i < is->n; i++)
+		buf_printf(&all, "%s\n%s\n", is->entries[i].key,
+			   (const char *)is->entries[i].value);
+	d = digest_of(buf_str(&all), all.len);
+	digest_hex(&d, ret_hex);
+}
+
+int store_schema_was_ours(struct sql *db, int64_t version, struct err *err)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "schema");
+	struct strmap is = STRMAP_ON(ctx);
+	const char *known = version > 0 ? old_schemas[version] : "";
+	char hex[DIGEST_HEX_LEN + 1] = "";
+	int r = read_schema(db, &is, err);
+
+	if (r < 0)
+		return r;
+	if (is.n)
+		schema_digest(&is, hex);
+	if (known && strcmp(known, hex) == 0)
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		       "the schema of model.db is not as NovaCPX made it in version %lld (digest "
+		       "%.16s): somebody changed it, nothing of it is used",
+		       (long long)version, hex);
 }

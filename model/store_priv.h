@@ -18,6 +18,7 @@ struct kind_sql {
 struct store {
 	struct sql *db;
 	struct kind_sql *sql; /* by kind_index() */
+	bool is_guarded;      /* somebody with less rights can write the file */
 	bool in_batch;        /* one transaction around many */
 	bool has_member;      /* and one of them stands open, as a savepoint */
 };
@@ -54,6 +55,8 @@ int apply_note_trial(struct apply *a, struct err *err) must_check;
 int trials_undone(struct store *s, int64_t low, int64_t high, const struct revision *rev,
 		  struct err *err) must_check;
 
+/* -ERR_CORRUPT unless the schema is, object by object, what the program of that older VERSION made. */
+int store_schema_was_ours(struct sql *db, int64_t version, struct err *err) must_check;
 /* Brings the file's schema to SCHEMA_VERSION. */
 int store_migrate(struct store *s, bool readonly, struct err *err) must_check;
 /* All tables of the newest version, in the open transaction of an empty database. */

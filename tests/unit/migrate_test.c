@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -12,7 +14,7 @@
 
 struct fix {
 	void *ctx;
-	const char *path;
+	const char *folder, *path;
 	struct store *s;
 	struct err err;
 };
@@ -22,17 +24,36 @@ static void open_store(struct fix *f)
 	assert_ok(store_open(f->ctx, f->path, false, &f->s, &f->err), &f->err);
 }
 
-/* A file of version 1, as model_1 has it. */
-static void setup(struct fix *f, const char *name)
+/* A file of version 1, as model_1 has it, and then somebody's statement. */
+static void setup_with(struct fix *f, const char *name, const char *more)
 {
 	struct sql *db;
 
 	*f = (struct fix){ .ctx = mem_ctx(NULL, "fix") };
-	f->path = mem_fmt(f->ctx, "%s/%s.db", test_tmpdir(), name);
+	f->folder = mem_fmt(f->ctx, "%s/%s", test_tmpdir(), name);
+	assert_int_equal(mkdir(f->folder, 0700), 0);
+	f->path = mem_fmt(f->ctx, "%s/model.db", f->folder);
 	assert_ok(sql_open(f->ctx, f->path, SQL_CREATE, &db, &f->err), &f->err);
 	for (size_t i = 0; i < ARRAY_LEN(model_1); i++)
 		assert_ok(sql_exec(db, model_1[i], &f->err), &f->err);
+	assert_ok(sql_exec(db, more, &f->err), &f->err);
 	(void)talloc_free(db);
+}
+
+static void setup(struct fix *f, const char *name)
+{
+	setup_with(f, name, "");
+}
+
+static int open_guarded(struct fix *f)
+{
+	int dir = open(f->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	assert_true(dir >= 0);
+	r = store_open_guarded(f->ctx, dir, &f->s, &f->err);
+	(void)close(dir);
+	return r;
 }
 
 static void done(struct fix *f)
@@ -174,4 +195,41 @@ TEST(a_reader_says_that_an_old_file_waits_for_a_writer)
 	assert_contains(f.err.msg, "schema version 1");
 	open_store(&f);
 	done(&f);
+}
+
+TEST(root_brings_on_an_old_file_of_somebody_else)
+{
+	struct fix f;
+
+	setup(&f, "guarded");
+	assert_ok(open_guarded(&f), &f.err);
+	assert_string_equal(rows(&f, f.s, "SELECT address FROM mailbox"), "");
+	assert_string_equal(rows(&f, f.s, "SELECT username FROM account"), "anna\n");
+	done(&f);
+}
+
+/* What stands in the schema would run with root's rights while the file is brought on. */
+TEST(root_brings_on_no_old_file_with_anything_in_its_schema_that_was_not_ours)
+{
+	static const char *const more[] = {
+		"CREATE TRIGGER t AFTER UPDATE ON account BEGIN DELETE FROM zone; END",
+		"CREATE INDEX i ON account(hex(username))",
+		"CREATE TABLE x(a)",
+		"CREATE VIEW v AS SELECT 1",
+		"ALTER TABLE account ADD x TEXT GENERATED ALWAYS AS (hex(username))",
+		"DROP TABLE app",
+		"PRAGMA user_version=0",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		struct fix f;
+		struct sql *db;
+
+		setup_with(&f, mem_fmt(NULL, "hostile%zu", i), more[i]);
+		assert_int_equal(open_guarded(&f), -ERR_CORRUPT);
+		assert_contains(f.err.msg, "somebody changed it");
+		assert_ok(sql_open(f.ctx, f.path, SQL_READONLY, &db, &f.err), &f.err);
+		assert_ok(sql_exec(db, "SELECT idempotency FROM revision", &f.err), &f.err);
+		done(&f);
+	}
 }
