@@ -352,12 +352,24 @@ static int listen_at(struct server *s, int root, const char *path, struct err *e
 	return 0;
 }
 
+/* The folder in which the socket will be. */
+static int make_folder(const void *ctx, int root, const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!fs_path_is_clean(path) || slash[1] == '\0')
+		return err_set(err, ERR_INVALID,
+			       "socket \"%s\": a path from / without . and .. is needed", path);
+	if (slash == path)
+		return 0;
+	return fs_mkdirs(root, mem_strn(ctx, path, (size_t)(slash - path)), 0755, err);
+}
+
 int server_new(const void *ctx, sd_event *event, int root, const char *path,
 	       const struct socket_peer *peer, const struct server_calls *calls,
 	       struct server **ret, struct err *err)
 {
 	struct server *s = mem_new(ctx, struct server);
-	const char *slash = strrchr(path, '/');
 	int r;
 
 	s->event = event;
@@ -365,13 +377,7 @@ int server_new(const void *ctx, sd_event *event, int root, const char *path,
 	s->peer = *peer;
 	s->fd = -1;
 	talloc_set_destructor(s, server_free);
-	if (!fs_path_is_clean(path) || slash[1] == '\0')
-		r = err_set(err, ERR_INVALID,
-			    "socket \"%s\": a path from / without . and .. is needed", path);
-	else if (slash == path)
-		r = 0;
-	else
-		r = fs_mkdirs(root, mem_strn(s, path, (size_t)(slash - path)), 0755, err);
+	r = make_folder(s, root, path, err);
 	if (r >= 0)
 		r = listen_at(s, root, path, err);
 	if (r >= 0) {

@@ -40,19 +40,16 @@ static bool is_still_there(const char *path, int fd)
 int memdir_make(struct memdir *s, struct err *err)
 {
 	for (int i = 0; i < TRIES; i++) {
-		cleanup_(fd_close) int fd = -1;
-
 		(void)snprintf(s->path, sizeof(s->path), SHM "/" PREFIX "XXXXXX");
 		if (!mkdtemp(s->path)) {
 			s->path[0] = '\0';
 			return err_sys(err, "make a folder in " SHM);
 		}
-		fd = open(s->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0 && flock(fd, LOCK_EX) >= 0 && is_still_there(s->path, fd)) {
-			s->lock = fd;
-			fd = -1;
+		s->lock = open(s->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (s->lock >= 0 && flock(s->lock, LOCK_EX) >= 0 &&
+		    is_still_there(s->path, s->lock))
 			return 0;
-		}
+		fd_close(&s->lock);
 	}
 	s->path[0] = '\0';
 	return err_set(err, ERR_BUSY, "folders made in " SHM " vanish");

@@ -528,6 +528,19 @@ static int compare_dir(struct plan *p, const struct artifact *want, const struct
 
 /* Links */
 
+static int missing_link(struct plan *p, const struct artifact *want, const struct owned *old,
+			struct err *err)
+{
+	int r = provider_reported(p, want, old, "is missing", err);
+
+	if (r < 0)
+		return r;
+	plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
+		 want ? (old ? "missing" : "new") : "gone already")
+		->is_drift = want && provider_is_unasked(want, old);
+	return 0;
+}
+
 static int compare_link(struct plan *p, const struct artifact *want, const struct owned *old,
 			struct err *err)
 {
@@ -551,13 +564,7 @@ static int compare_link(struct plan *p, const struct artifact *want, const struc
 	r = fs_readlink(p->tmp, p->e->root, path, &target, err);
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
-		r = provider_reported(p, want, old, "is missing", err);
-		if (r < 0)
-			return r;
-		(void)plan_add(p, want ? ACTION_CREATE : ACTION_FORGET, STAGE_FILE, want, old,
-			       want ? (old ? "missing" : "new") : "gone already");
-		p->v[p->n - 1].is_drift = want && provider_is_unasked(want, old);
-		return 0;
+		return missing_link(p, want, old, err);
 	}
 	if (r >= 0 && want && once) {
 		(void)plan_add(p, ACTION_RECORD, STAGE_FILE, want, old, "there already");

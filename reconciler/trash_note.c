@@ -32,8 +32,10 @@ const char *trash_place(const void *ctx, const char *base, const char *origin, i
 	entry = strlen(within) <= ENTRY_MAX
 			? mem_fmt(ctx, "%s-%" PRId64, within, rev)
 			: mem_fmt(ctx, "%.*s-%.16s-%" PRId64, ENTRY_MAX, within, hex, rev);
-	for (char *c = entry; *c; c++)
-		*c = *c == '/' ? '-' : *c;
+	for (char *c = entry; *c; c++) {
+		if (*c == '/')
+			*c = '-';
+	}
 	return mem_fmt(ctx, "%s" TRASH_FOLDER "/%s", base, entry);
 }
 
