@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/talk.h"
 #include "renderers/mail.h"
 
 #define SOCKET "/run/dovecot/auth-userdb"
@@ -29,28 +29,18 @@ struct logins {
 	int root;
 	int answer_ms;
 	int patience_ms; /* what is left of it */
-	int fd;
+	struct talk talk;
 	bool is_greeted;
 	uint32_t id;
-	int64_t deadline;
 	char in[LINE_SIZE]; /* what was read and is not yet used */
 	size_t len;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- the connection ---- */
 
 static void hang_up(struct logins *d)
 {
-	fd_close(&d->fd);
-	d->fd = -1;
+	fd_close(&d->talk.fd);
 	d->len = 0;
 	d->is_greeted = false;
 }
@@ -66,11 +56,6 @@ void logins_freep(struct logins **d)
 	mem_freep(d);
 }
 
-static int absent(struct err *err)
-{
-	return err_set(err, ERR_ABSENT, "dovecot is not running: nobody listens at " SOCKET);
-}
-
 static int dial(struct logins *d, struct err *err)
 {
 	cleanup_(fd_close) int dir = -1;
@@ -80,21 +65,12 @@ static int dial(struct logins *d, struct err *err)
 	hang_up(d);
 	dir = fs_open_parent(d->root, SOCKET, 0, &name, err);
 	if (dir == -ERR_NOTFOUND)
-		return absent(err);
+		return talk_absent(&d->talk, err);
 	if (dir < 0)
 		return dir;
 	/* beneath a root of ours, and longer than an address may be: by way of the folder */
 	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d/%s", dir, name);
-	d->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (d->fd < 0)
-		return err_sys(err, "make a socket");
-	if (connect(d->fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
-		return 0;
-	if (errno == ENOENT || errno == ECONNREFUSED)
-		return absent(err);
-	if (errno == EAGAIN)
-		return err_set(err, ERR_TIMEOUT, "dovecot takes no more connections at " SOCKET);
-	return err_sys(err, "connect to dovecot at " SOCKET);
+	return talk_connect(&d->talk, (const struct sockaddr *)&to, sizeof(to), err);
 }
 
 int logins_open(const void *ctx, const struct logins_at *at, struct logins **ret, struct err *err)
@@ -105,7 +81,7 @@ int logins_open(const void *ctx, const struct logins_at *at, struct logins **ret
 	d->root = at->root;
 	d->answer_ms = at->answer_ms > 0 ? at->answer_ms : DEFAULT_ANSWER_MS;
 	d->patience_ms = at->patience_ms > 0 ? at->patience_ms : DEFAULT_PATIENCE_MS;
-	d->fd = -1;
+	d->talk = (struct talk){ .fd = -1, .who = "dovecot", .where = SOCKET };
 	talloc_set_destructor(d, done);
 	r = dial(d, err);
 	if (r < 0)
@@ -115,77 +91,21 @@ int logins_open(const void *ctx, const struct logins_at *at, struct logins **ret
 	return r;
 }
 
-/* ---- lines in and out, before the deadline ---- */
-
-static int wait_for(const struct logins *d, short events, struct err *err)
-{
-	for (;;) {
-		struct pollfd p = { .fd = d->fd, .events = events };
-		int64_t left = d->deadline - now_ms();
-		int n;
-
-		if (left <= 0)
-			return err_set(err, ERR_TIMEOUT,
-				       "dovecot did not answer within %d ms at " SOCKET,
-				       d->answer_ms);
-		n = poll(&p, 1, (int)MIN(left, 60000));
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return err_sys(err, "wait for dovecot");
-	}
-}
-
-static int gone(struct err *err)
-{
-	return err_set(err, ERR_ABSENT, "dovecot closed " SOCKET " without an answer");
-}
-
-static int send_all(const struct logins *d, const char *data, size_t len, struct err *err)
-{
-	while (len) {
-		ssize_t n = send(d->fd, data, len, MSG_NOSIGNAL);
-		int r;
-
-		if (n >= 0) {
-			data += n;
-			len -= (size_t)n;
-			continue;
-		}
-		if (errno == EPIPE || errno == ECONNRESET)
-			return gone(err);
-		if (errno != EAGAIN && errno != EINTR)
-			return err_sys(err, "write to dovecot");
-		r = wait_for(d, POLLOUT, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
+/* ---- lines in, before the deadline ---- */
 
 static int read_more(struct logins *d, struct err *err)
 {
-	for (;;) {
-		ssize_t n;
-		int r;
+	size_t n = 0;
+	int r;
 
-		if (d->len == sizeof(d->in))
-			return err_set(err, ERR_CORRUPT,
-				       "dovecot answers with a line of more than %zu bytes",
-				       sizeof(d->in));
-		n = recv(d->fd, d->in + d->len, sizeof(d->in) - d->len, 0);
-		if (n > 0) {
-			d->len += (size_t)n;
-			return 0;
-		}
-		if (n == 0 || errno == ECONNRESET)
-			return gone(err);
-		if (errno != EAGAIN && errno != EINTR)
-			return err_sys(err, "read from dovecot");
-		r = wait_for(d, POLLIN, err);
-		if (r < 0)
-			return r;
-	}
+	if (d->len == sizeof(d->in))
+		return err_set(err, ERR_CORRUPT,
+			       "dovecot answers with a line of more than %zu bytes", sizeof(d->in));
+	r = talk_read(&d->talk, d->in + d->len, sizeof(d->in) - d->len, &n, err);
+	if (r < 0)
+		return r;
+	d->len += n;
+	return n ? 0 : talk_gone(&d->talk, err);
 }
 
 /* The next line, without its newline, in LINE. One that never ends its lines meets the deadline too. */
@@ -200,7 +120,7 @@ static int read_line(struct logins *d, char line[LINE_SIZE], struct err *err)
 		if (r < 0)
 			return r;
 	}
-	if (now_ms() > d->deadline)
+	if (talk_now() > d->talk.deadline)
 		return err_set(err, ERR_TIMEOUT, "dovecot talks on and does not answer");
 	len = (size_t)(end - d->in);
 	memcpy(line, d->in, len);
@@ -269,14 +189,14 @@ static int ask(struct logins *d, const char *user, const char *version, struct e
 {
 	char line[LINE_SIZE];
 	char request[USER_MAX + 64];
-	int r = d->fd < 0 ? dial(d, err) : 0;
+	int r = d->talk.fd < 0 ? dial(d, err) : 0;
 
 	if (r < 0)
 		return r;
-	d->deadline = now_ms() + d->answer_ms;
+	talk_until(&d->talk, d->answer_ms);
 	(void)snprintf(request, sizeof(request), "%sUSER\t%" PRIu32 "\t%s\tservice=doveadm\n",
 		       d->is_greeted ? "" : "VERSION\t1\t1\n", ++d->id, user);
-	r = send_all(d, request, strlen(request), err);
+	r = talk_send(&d->talk, request, strlen(request), err);
 	while (r >= 0) {
 		char *words = line;
 		const char *word;

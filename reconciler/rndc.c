@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -14,11 +13,11 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/talk.h"
 #include "reconciler/rndc_wire.h"
 
 enum {
@@ -30,27 +29,18 @@ enum {
 
 struct rndc {
 	struct rndc_key key;
-	char host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN], where[INET6_ADDRSTRLEN + 16];
 	uint16_t port;
 	int timeout_ms;
-	int fd;
+	struct talk talk;
 	uint32_t serial; /* of the last request; named refuses one it saw within 15 minutes */
 	uint32_t nonce;
 	uint32_t result; /* of the last call */
-	int64_t deadline;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int done(struct rndc *r)
 {
-	fd_close(&r->fd);
+	fd_close(&r->talk.fd);
 	rndc_key_clear(&r->key);
 	return 0;
 }
@@ -60,83 +50,12 @@ void rndc_freep(struct rndc **r)
 	mem_freep(r);
 }
 
-/* ---- bytes in and out, before the deadline ---- */
-
-static int wait_for(const struct rndc *r, short events, struct err *err)
-{
-	for (;;) {
-		struct pollfd p = { .fd = r->fd, .events = events };
-		int64_t left = r->deadline - now_ms();
-		int n;
-
-		if (left <= 0)
-			return err_set(err, ERR_TIMEOUT, "named did not answer within %d ms",
-				       r->timeout_ms);
-		n = poll(&p, 1, (int)MIN(left, 60000));
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return err_sys(err, "wait for named");
-	}
-}
-
-static int gone(struct err *err)
-{
-	return err_set(err, ERR_ABSENT, "named closed the control connection without an answer");
-}
-
-static int send_all(const struct rndc *r, const char *data, size_t len, struct err *err)
-{
-	while (len) {
-		ssize_t n = send(r->fd, data, len, MSG_NOSIGNAL);
-		int e;
-
-		if (n >= 0) {
-			data += n;
-			len -= (size_t)n;
-			continue;
-		}
-		if (errno == EPIPE || errno == ECONNRESET)
-			return gone(err);
-		if (errno != EAGAIN && errno != EINTR)
-			return err_sys(err, "write to named");
-		e = wait_for(r, POLLOUT, err);
-		if (e < 0)
-			return e;
-	}
-	return 0;
-}
-
-static int read_all(const struct rndc *r, void *data, size_t len, struct err *err)
-{
-	char *p = data;
-
-	while (len) {
-		ssize_t n = recv(r->fd, p, len, 0);
-		int e;
-
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-			continue;
-		}
-		if (n == 0 || errno == ECONNRESET)
-			return gone(err);
-		if (errno != EAGAIN && errno != EINTR)
-			return err_sys(err, "read from named");
-		e = wait_for(r, POLLIN, err);
-		if (e < 0)
-			return e;
-	}
-	return 0;
-}
-
 static int read_message(const void *ctx, const struct rndc *r, char **ret, size_t *ret_len,
 			struct err *err)
 {
 	uint8_t word[4];
 	uint32_t len;
-	int e = read_all(r, word, sizeof(word), err);
+	int e = talk_read_all(&r->talk, word, sizeof(word), err);
 
 	if (e < 0)
 		return e;
@@ -147,7 +66,7 @@ static int read_message(const void *ctx, const struct rndc *r, char **ret, size_
 			       RNDC_REPLY_MAX);
 	*ret = mem_zero(ctx, len);
 	*ret_len = len;
-	return read_all(r, *ret, len, err);
+	return talk_read_all(&r->talk, *ret, len, err);
 }
 
 /* One request and its reply; RET points into memory of CTX. */
@@ -168,7 +87,7 @@ static int exchange(const void *ctx, struct rndc *r, const char *command, bool i
 
 	if (e < 0)
 		return e;
-	e = send_all(r, out.data, out.len, err);
+	e = talk_send(&r->talk, out.data, out.len, err);
 	if (e == 0)
 		e = read_message(ctx, r, &msg, &len, err);
 	if (e == 0)
@@ -193,28 +112,12 @@ static int connect_to(struct rndc *r, struct err *err)
 	(void)snprintf(port, sizeof(port), "%u", r->port);
 	if (getaddrinfo(r->host, port, &hints, &to) != 0)
 		return err_set(err, ERR_INVALID, "\"%s\" is not an address", r->host);
-	r->fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	e = r->fd < 0 ? -1 : connect(r->fd, to->ai_addr, to->ai_addrlen);
+	e = talk_connect(&r->talk, to->ai_addr, to->ai_addrlen, err);
 	freeaddrinfo(to);
-	if (e < 0 && r->fd >= 0 && errno == EINPROGRESS) {
-		int sys = 0;
-		socklen_t len = sizeof(sys);
-
-		e = wait_for(r, POLLOUT, err);
-		if (e < 0)
-			return e;
-		if (getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &sys, &len) == 0)
-			errno = sys;
-		e = errno ? -1 : 0;
-	}
-	if (e < 0 && errno == ECONNREFUSED)
-		return err_set(err, ERR_ABSENT,
-			       "named is not running: nothing listens at %s port %u", r->host,
-			       r->port);
 	if (e < 0)
-		return err_sys(err, "connect to named at %s port %u", r->host, r->port);
+		return e;
 	/* two small writes follow each other: without this each call waits for a delayed ACK */
-	(void)setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	(void)setsockopt(r->talk.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return 0;
 }
 
@@ -239,21 +142,21 @@ static int reconnect(struct rndc *r, struct err *err)
 {
 	int e;
 
-	fd_close(&r->fd);
+	fd_close(&r->talk.fd);
 	e = connect_to(r, err);
 	if (e == 0)
 		e = greet(r, err);
 	if (e < 0)
-		fd_close(&r->fd);
+		fd_close(&r->talk.fd);
 	return e;
 }
 
 /* Nothing may be readable between calls: what is, is the end of the connection (or garbage). */
 static bool is_usable(const struct rndc *r)
 {
-	struct pollfd p = { .fd = r->fd, .events = POLLIN };
+	struct pollfd p = { .fd = r->talk.fd, .events = POLLIN };
 
-	return r->fd >= 0 && poll(&p, 1, 0) == 0;
+	return r->talk.fd >= 0 && poll(&p, 1, 0) == 0;
 }
 
 int rndc_open(const void *ctx, const struct rndc_at *at, struct rndc **ret, struct err *err)
@@ -263,11 +166,12 @@ int rndc_open(const void *ctx, const struct rndc_at *at, struct rndc **ret, stru
 	struct rndc *r = mem_new(ctx, struct rndc);
 	int e;
 
-	r->fd = -1;
+	r->talk = (struct talk){ .fd = -1, .who = "named", .where = r->where };
 	talloc_set_destructor(r, done);
 	r->port = at->port ? at->port : DEFAULT_PORT;
 	r->timeout_ms = at->timeout_ms > 0 ? at->timeout_ms : DEFAULT_TIMEOUT_MS;
-	r->deadline = now_ms() + r->timeout_ms;
+	talk_until(&r->talk, r->timeout_ms);
+	(void)snprintf(r->where, sizeof(r->where), "%.*s port %u", INET6_ADDRSTRLEN, host, r->port);
 	if ((size_t)snprintf(r->host, sizeof(r->host), "%s", host) >= sizeof(r->host))
 		e = err_set(err, ERR_INVALID, "\"%s\" is not an address", host);
 	else if (getrandom(&r->serial, sizeof(r->serial), 0) != sizeof(r->serial))
@@ -327,7 +231,7 @@ int rndc_call(const void *ctx, struct rndc *r, const char *command, char **ret_t
 	if (e < 0)
 		return e;
 	r->result = 0;
-	r->deadline = now_ms() + r->timeout_ms;
+	talk_until(&r->talk, r->timeout_ms);
 	if (!is_usable(r)) {
 		e = reconnect(r, err);
 		if (e < 0)
@@ -335,7 +239,7 @@ int rndc_call(const void *ctx, struct rndc *r, const char *command, char **ret_t
 	}
 	e = exchange(tmp, r, command, false, &reply, err);
 	if (e < 0) {
-		fd_close(&r->fd); /* a late reply must not answer the next call */
+		fd_close(&r->talk.fd); /* a late reply must not answer the next call */
 		return e;
 	}
 	r->result = reply.result;

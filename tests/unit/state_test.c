@@ -423,7 +423,7 @@ static int make_version_1(const void *unused)
 	return rc;
 }
 
-TEST(an_older_version_of_theirs_is_brought_on_without_running_its_triggers)
+TEST(an_older_version_of_theirs_is_brought_on_when_its_schema_is_ours)
 {
 	struct fix f;
 	int64_t n = 0;
@@ -441,7 +441,7 @@ TEST(an_older_version_of_theirs_is_brought_on_without_running_its_triggers)
 					 0);
 		if (evil) {
 			assert_int_equal(try_open(&f), -ERR_CORRUPT);
-			assert_contains(f.err.msg, "trigger evil");
+			assert_contains(f.err.msg, "somebody changed it");
 		} else {
 			assert_ok(try_open(&f), &f.err);
 			assert_ok(store_count(f.e->store, &kind_account, NULL, NULL, &n, &f.err),
