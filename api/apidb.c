@@ -44,23 +44,10 @@ static const char to_1[] =
 	"extension TEXT NOT NULL, created INTEGER NOT NULL, data BLOB NOT NULL) STRICT;"
 	"PRAGMA user_version=1;";
 
-static int version_of(struct sql *db, int64_t *ret, struct err *err)
-{
-	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "PRAGMA user_version", &st, err);
-
-	if (r < 0)
-		return r;
-	r = sql_step(st, err);
-	if (r > 0)
-		*ret = sql_int(st, 0);
-	return r < 0 ? r : 0;
-}
-
 static int bring_on(struct sql *db, struct err *err)
 {
 	int64_t version = 0;
-	int r = version_of(db, &version, err);
+	int r = sql_version(db, &version, err);
 
 	if (r < 0 || version == VERSION)
 		return r;
@@ -72,7 +59,7 @@ static int bring_on(struct sql *db, struct err *err)
 	r = sql_begin(db, err);
 	if (r < 0)
 		return r;
-	r = version_of(db, &version, err); /* again: another thread may have done it meanwhile */
+	r = sql_version(db, &version, err); /* again: another thread may have done it meanwhile */
 	if (r >= 0 && version == 0)
 		r = sql_exec(db, schema_0, err);
 	if (r >= 0 && version == 0)

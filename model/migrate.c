@@ -115,19 +115,6 @@ int store_create_schema(struct sql *db, struct err *err)
 	return sql_exec(db, buf_str(&b), err);
 }
 
-static int schema_version(struct store *s, int64_t *ret, struct err *err)
-{
-	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(s->db, "PRAGMA user_version", &st, err);
-
-	if (r < 0)
-		return r;
-	r = sql_step(st, err);
-	if (r > 0)
-		*ret = sql_int(st, 0);
-	return r < 0 ? r : 0;
-}
-
 static int note_version(struct store *s, struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(NULL, "version");
@@ -147,7 +134,7 @@ static int bring_on(struct store *s, int64_t version, struct err *err)
 /* 1 when the schema is ours, 0 when it is older. */
 static int look(struct store *s, int64_t *ret_version, struct err *err)
 {
-	int r = schema_version(s, ret_version, err);
+	int r = sql_version(s->db, ret_version, err);
 
 	if (r < 0)
 		return r;

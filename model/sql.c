@@ -424,3 +424,16 @@ void sql_rollback(struct sql *db)
 	if (sql_in_txn(db) && sql_exec(db, "ROLLBACK", &ignored) < 0)
 		return; /* nothing is lost: the connection ends it anyway */
 }
+
+int sql_version(struct sql *db, int64_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(db, "PRAGMA user_version", &st, err);
+
+	if (r < 0)
+		return r;
+	r = sql_step(st, err);
+	if (r > 0)
+		*ret = sql_int(st, 0);
+	return r < 0 ? r : 0;
+}

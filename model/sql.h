@@ -37,6 +37,8 @@ int sql_open_guarded(const void *ctx, int dir, const char *name, struct sql **re
 typedef int sql_schema_fn(struct sql *db, void *arg, struct err *err);
 /* FN is asked when a transaction begins and the schema is not the one it passed before. */
 void sql_check_schema(struct sql *db, sql_schema_fn *fn, void *arg);
+/* PRAGMA user_version: which version of its schema the file has. */
+int sql_version(struct sql *db, int64_t *ret, struct err *err) must_check;
 /* One or several statements without values. */
 int sql_exec(struct sql *db, const char *text, struct err *err) must_check;
 /* One statement without values or rows, kept for the next time; TEXT as for sql_get(). */

@@ -184,24 +184,9 @@ int act_dir(struct plan *p, struct action *a, struct err *err)
 /* The note first: data without a row is found by it. */
 static int note_trash(struct plan *p, const struct trash_entry *t, struct err *err)
 {
-	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = trash_note_put(p->e, t, err);
 
-	if (r >= 0)
-		r = sql_get(p->e->db,
-			    "INSERT OR REPLACE INTO trash(name, account, uid, rev, time, path, "
-			    "origin) VALUES(?,?,?,?,?,?,?)",
-			    &st, err);
-	if (r < 0)
-		return r;
-	sql_bind_text(st, 1, t->name);
-	sql_bind_text(st, 2, t->account);
-	sql_bind_int(st, 3, t->uid);
-	sql_bind_int(st, 4, t->rev);
-	sql_bind_int(st, 5, t->time);
-	sql_bind_text(st, 6, t->path);
-	sql_bind_text(st, 7, t->origin);
-	return sql_run(st, err);
+	return r < 0 ? r : trash_row_put(p->e, t, true, err);
 }
 
 /* A folder that goes into the trash itself, later in this plan. */

@@ -33,19 +33,6 @@ static const char later_schema[] =
 	"n INTEGER NOT NULL, rev INTEGER NOT NULL, held INTEGER NOT NULL, PRIMARY KEY(path, type)) STRICT, "
 	"WITHOUT ROWID";
 
-static int version_of(struct sql *db, int64_t *ret, struct err *err)
-{
-	cleanup_(sql_done) struct stmt *st = NULL;
-	int r = sql_get(db, "PRAGMA user_version", &st, err);
-
-	if (r < 0)
-		return r;
-	r = sql_step(st, err);
-	if (r > 0)
-		*ret = sql_int(st, 0);
-	return r < 0 ? r : 0;
-}
-
 int enginedb_open(const void *ctx, const char *path, struct sql **ret, struct err *err)
 {
 	struct sql *db;
@@ -53,7 +40,7 @@ int enginedb_open(const void *ctx, const char *path, struct sql **ret, struct er
 	int r = sql_open(ctx, path, SQL_CREATE, &db, err);
 
 	if (r >= 0)
-		r = version_of(db, &version, err);
+		r = sql_version(db, &version, err);
 	if (r >= 0 && version == 0) {
 		r = sql_begin(db, err);
 		if (r >= 0)

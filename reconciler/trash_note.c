@@ -153,12 +153,14 @@ static bool is_about(const void *ctx, const struct trash_entry *t, const char *f
 	       strcmp(trash_place(ctx, base, t->origin, t->rev), path) == 0;
 }
 
-static int put_row(struct engine *e, const struct trash_entry *t, struct err *err)
+int trash_row_put(struct engine *e, const struct trash_entry *t, bool replaces, struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	int r = sql_get(e->db,
-			"INSERT OR IGNORE INTO trash(name, account, uid, rev, time, path, origin) "
-			"VALUES(?,?,?,?,?,?,?)",
+			replaces ? "INSERT OR REPLACE INTO trash(name, account, uid, rev, time, "
+				   "path, origin) VALUES(?,?,?,?,?,?,?)"
+				 : "INSERT OR IGNORE INTO trash(name, account, uid, rev, time, "
+				   "path, origin) VALUES(?,?,?,?,?,?,?)",
 			&st, err);
 
 	if (r < 0)
@@ -204,7 +206,7 @@ static int read_note(struct engine *e, int dir, const char *folder, const char *
 	    !parse(ctx, text, &t) || !is_about(ctx, &t, folder, t.path))
 		return 0; /* not ours to understand; the data stays where it is */
 	t.name = trash_name(ctx, t.account, t.rev, t.origin);
-	return put_row(e, &t, err);
+	return trash_row_put(e, &t, false, err);
 }
 
 static bool is_note(const char *name)

@@ -24,6 +24,9 @@ const char *trash_name(const void *ctx, const char *account, int64_t rev, const 
 int trash_note_put(struct engine *e, const struct trash_entry *t, struct err *err) must_check;
 /* Removes the note of the entry at PATH; after its data is gone. */
 int trash_note_drop(struct engine *e, const char *path, struct err *err) must_check;
+/* T's row in engine.db; one of its name is replaced or stays. */
+int trash_row_put(struct engine *e, const struct trash_entry *t, bool replaces,
+		  struct err *err) must_check;
 /* Adds the rows that lack. */
 int trash_note_rows(struct engine *e, struct err *err) must_check;
 
