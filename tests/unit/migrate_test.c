@@ -225,7 +225,10 @@ TEST(root_brings_on_no_old_file_with_anything_in_its_schema_that_was_not_ours)
 		struct fix f;
 		struct sql *db;
 
-		setup_with(&f, mem_fmt(NULL, "hostile%zu", i), more[i]);
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "hostile%zu", i);
+		setup_with(&f, name, more[i]);
 		assert_int_equal(open_guarded(&f), -ERR_CORRUPT);
 		assert_contains(f.err.msg, "somebody changed it");
 		assert_ok(sql_open(f.ctx, f.path, SQL_READONLY, &db, &f.err), &f.err);
