@@ -10,6 +10,8 @@
 #include "reconciler/daemon.h"
 #include "reconciler/enginedb.h"
 
+#define API "https://127.0.0.1:" SANDBOX_HTTPS_PORT "/api"
+
 enum {
 	START_MS = 30000,
 	PORT_MIN = 1024,
@@ -152,6 +154,18 @@ static int stop(struct cli *c, struct err *err)
 	return r < 0 ? r : EXIT_DONE;
 }
 
+static void show_api(struct cli *c)
+{
+	const char *root = c->e->root_path;
+
+	(void)printf("\nAPI:\n  curl -i http://127.0.0.1:" SANDBOX_HTTP_PORT "/healthz\n");
+	if (!fs_exists(c->e->root, "/root/login.json"))
+		return;
+	(void)printf("  curl -ik -c %s/root/cookies --data-binary @%s/root/login.json " API
+		     "/auth/login\n  curl -k -b %s/root/cookies " API "/accounts/list\n",
+		     root, root, root);
+}
+
 static int status(struct cli *c, struct err *err)
 {
 	struct services s = { .n = 0 };
@@ -172,8 +186,7 @@ static int status(struct cli *c, struct err *err)
 	sandbox_show_own(c);
 	r = sandbox_show(c, err);
 	if (r >= 0)
-		(void)printf("\nAPI\n  curl -i http://127.0.0.1:" SANDBOX_HTTP_PORT "/healthz\n"
-			     "  curl -ik https://127.0.0.1:" SANDBOX_HTTPS_PORT "/healthz\n");
+		show_api(c);
 	if (r >= 0)
 		(void)printf("\nLogs: %s/var/log\nStop: %s --root %s sandbox stop\n",
 			     c->e->root_path, sandbox_program(c), c->e->root_path);

@@ -115,7 +115,8 @@ ok "mail to a forwarder is taken" run swaks --server 127.0.0.1:2525 --from a@els
 ok "and arrives where it forwards to" eventually 20 arrives bjorn@bjorn.test "Subject: forwarded"
 
 like "the API answers as its printed command says" "$(msh "$(grep '^  curl -i http://127' "$scratch/make")")" "HTTP/1.1 [0-9]+ "
-like "and with TLS" "$(msh "$(grep '^  curl -ik https://127' "$scratch/make")")" "HTTP/(1.1|2) [0-9]+ "
+like "and with TLS, to the administrator of the examples" "$(paste curl auth/login)" '"username":"keeper"'
+like "who is told of the accounts" "$(paste curl accounts/list)" '"username":"anna"'
 is "it runs as the sandbox's user novacpx" "$(run ps -o uid= -C novacpx-api | tr -d ' ')" \
 	"$(run awk -F: '$1 == "novacpx" { print $3 }' /root/nova/run/etc/passwd)"
 ok "and sees nothing but the sandbox" run sh -c 'test ! -e /proc/$(cat /root/nova/run/run/novacpx/novacpx-api.pid)/root/root/nova'
