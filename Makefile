@@ -136,7 +136,7 @@ run: ## serve examples/ in a sandbox under ./run, install what that needs, say w
 	$(if $(NOVACPX),,+@$(MAKE) -s all)
 	@$(SANDBOX) sandbox init
 	@install -m 0600 examples/sandbox/netrc $(RUN)/root/.netrc
-	@install -m 0600 examples/sandbox/login.json $(RUN)/root/login.json
+	@install -m 0600 examples/sandbox/login $(RUN)/root/login
 # The ports first, so that no daemon ever opens a usual one. None runs yet, and 5 is how apply says so.
 	@$(APPLY) -f examples/sandbox >$(RUN)/var/log/ports.log 2>&1 || [ $$? -eq 5 ] || { cat $(RUN)/var/log/ports.log; exit 1; }
 # A daemon that cannot run here said why; the others shall serve all the same.

@@ -159,9 +159,9 @@ static void show_api(struct cli *c)
 	const char *root = c->e->root_path;
 
 	(void)printf("\nAPI:\n  curl -i http://127.0.0.1:" SANDBOX_HTTP_PORT "/healthz\n");
-	if (!fs_exists(c->e->root, "/root/login.json"))
+	if (!fs_exists(c->e->root, "/root/login"))
 		return;
-	(void)printf("  curl -ik -c %s/root/cookies --data-binary @%s/root/login.json " API
+	(void)printf("  curl -ik -c %s/root/cookies --data-binary @%s/root/login " API
 		     "/auth/login\n  curl -k -b %s/root/cookies " API "/accounts/list\n",
 		     root, root, root);
 }
