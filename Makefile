@@ -168,14 +168,18 @@ fuzz: ## search with one fuzz target: TARGET=doc SECONDS=60
 
 # Measuring: the engine's work beside a floor that does the raw work of the same bytes.
 
-BENCH := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/*.c)))
+BENCH_API := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/api*.c)) $(addprefix tests/bench/,bench.c generate.c machine.c sample.c))
+BENCH_ENGINE := $(patsubst %.c,$(B)/%.o,$(filter-out tests/bench/api%.c tests/bench/bench.c,$(sort $(wildcard tests/bench/*.c))))
 
-$(B)/tests/bench/bench: $(BENCH) $(B)/api.a $(LIBS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=act_zones $^ $(PKG_LIBS) $(API_PKG_LIBS) -o $@
+$(B)/tests/bench/bench: $(BENCH_API) $(B)/api.a $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) $(API_PKG_LIBS) -o $@
+
+$(B)/tests/bench/engine: $(BENCH_ENGINE) $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=act_zones $^ $(PKG_LIBS) -o $@
 
 .PHONY: bench
 bench: ## measure against the raw work of the same bytes (root; BENCH_N="100 1000", BENCH_PART=engine or api)
-	+$(MAKE) -s VARIANT=release all build/release/tests/bench/bench
+	+$(MAKE) -s VARIANT=release all build/release/tests/bench/bench build/release/tests/bench/engine
 	build/release/tests/bench/bench
 	$(if $(filter api,$(BENCH_PART)),,-tests/bench/daemons)
 

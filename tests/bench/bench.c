@@ -23,60 +23,7 @@ enum {
 	IMAGE_GIB = 12
 };
 
-/* Measuring */
-
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-struct cost cost_now(void)
-{
-	return (struct cost){ clock_ns(CLOCK_PROCESS_CPUTIME_ID), clock_ns(CLOCK_MONOTONIC) };
-}
-
-void sample(const char *name, struct cost since)
-{
-	struct cost now = cost_now();
-	struct rusage u;
-
-	(void)getrusage(RUSAGE_SELF, &u);
-	(void)printf("%s\t%lld\t%lld\t%ld\n", name, (long long)(now.cpu_ns - since.cpu_ns),
-		     (long long)(now.wall_ns - since.wall_ns), u.ru_maxrss);
-}
-
-void bench_die(const char *what, const struct err *err)
-{
-	(void)fprintf(stderr, "bench: %s: %s\n", what, err && err->msg[0] ? err->msg : "failed");
-	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
-}
-
-void must_do(int r, const char *what, const struct err *err)
-{
-	if (r < 0)
-		bench_die(what, err);
-}
-
 /* What the processes printed */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-double median(double *v, size_t n)
-{
-	if (n == 0)
-		return 0;
-	qsort(v, n, sizeof(*v), by_value);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
 
 static struct series series_of(const char *text, const char *name)
 {
@@ -103,10 +50,10 @@ static struct series series_of(const char *text, const char *name)
 	return s;
 }
 
-/* Runs the bench itself with a command; what it printed, on the bench's context. */
-static const char *run_self(struct bench *b, const char *const *args)
+/* Runs the engine's program with a command; what it printed, on the bench's context. */
+static const char *run_engine(struct bench *b, const char *const *args)
 {
-	const char *argv[12] = { b->self };
+	const char *argv[12] = { b->engine };
 	struct proc p = { .argv = argv, .timeout_ms = RUN_MS, .output_max = OUTPUT_MAX };
 	struct proc_result done;
 	struct err err = ERR_INIT;
@@ -127,7 +74,7 @@ static const char *run_self(struct bench *b, const char *const *args)
 	return done.out;
 }
 
-#define RUN(b, ...) run_self((b), (const char *const[]){ __VA_ARGS__, NULL })
+#define RUN(b, ...) run_engine((b), (const char *const[]){ __VA_ARGS__, NULL })
 
 static void run_tool(struct bench *b, const char *const *argv, bool must)
 {
@@ -311,71 +258,6 @@ static void measure(struct bench *b, int n)
 	place_remove(b);
 }
 
-static int live_command(char **argv, int n, int reps)
-{
-	run_live();
-	if (strcmp(argv[1], "live-first") == 0)
-		run_first(argv[2], n);
-	else if (strcmp(argv[1], "live-edit") == 0)
-		run_live_edits(argv[2], n, reps);
-	else if (strcmp(argv[1], "live-reload") == 0)
-		run_live_reload(argv[2], argv[3], reps);
-	else
-		return 2;
-	return 0;
-}
-
-static int write_command(char **argv, int n, int reps)
-{
-	bool batched = strstr(argv[1], "-batch") != NULL;
-
-	if (strcmp(argv[1], "write-make") == 0)
-		write_make(argv[2], n);
-	else if (strncmp(argv[1], "write-floor", 11) == 0)
-		floor_write(argv[2], argv[3], reps, batched);
-	else
-		run_write(argv[2], n, reps, batched);
-	return 0;
-}
-
-static int command(char **argv, int argc)
-{
-	const char *root = argv[2];
-
-	if (strcmp(argv[argc - 1], "--phases") == 0) {
-		argc--;
-		(void)setenv("BENCH_PHASES", "1", 1); /* NOLINT(concurrency-mt-unsafe) */
-	}
-	int n = argc > 3 ? atoi(argv[3]) : 0;    /* NOLINT(cert-err34-c): our own numbers */
-	int reps = argc > 4 ? atoi(argv[4]) : 0; /* NOLINT(cert-err34-c) */
-
-	if (strcmp(argv[1], "make") == 0)
-		machine_make(root);
-	else if (strcmp(argv[1], "first") == 0)
-		run_first(root, n);
-	else if (strcmp(argv[1], "noop") == 0)
-		run_noop(root, n);
-	else if (strcmp(argv[1], "plan") == 0)
-		run_plan(root, n, reps);
-	else if (strcmp(argv[1], "edit") == 0)
-		run_edit(root, n, reps);
-	else if (strncmp(argv[1], "write", 5) == 0)
-		return write_command(argv, n, reps);
-	else if (strncmp(argv[1], "api-", 4) == 0)
-		return api_command(argv, argc);
-	else if (strncmp(argv[1], "live-", 5) == 0)
-		return live_command(argv, n, reps);
-	else if (strcmp(argv[1], "floor-first") == 0)
-		floor_first(root, argv[3]);
-	else if (strcmp(argv[1], "floor-noop") == 0)
-		floor_noop(root, n);
-	else if (strcmp(argv[1], "floor-edit") == 0)
-		floor_edit(root, argv[3], reps);
-	else
-		return 2;
-	return 0;
-}
-
 /* BENCH_PART=api or =engine: that alone. */
 static bool is_wanted(const char *part)
 {
@@ -405,11 +287,12 @@ int main(int argc, char **argv)
 	char folder[] = "/tmp/novacpx-bench-XXXXXX";
 
 	if (argc > 2)
-		return command(argv, argc);
+		return api_command(argv, argc);
 	if (geteuid() != 0 || !mkdtemp(folder))
 		bench_die("it mounts file systems and must be run as root", NULL);
 	b.self = "/proc/self/exe";
 	b.self = realpath(b.self, NULL);
+	b.engine = mem_fmt(b.ctx, "%.*s/engine", (int)(strrchr(b.self, '/') - b.self), b.self);
 	b.folder = mem_fmt(b.ctx, "%s/m", folder);
 	b.report = (struct buf)BUF_ON(b.ctx);
 	b.disk = folder;

@@ -2,8 +2,8 @@
  * The bench: what the engine's work costs beside a floor that does the raw
  * work of the same bytes (docs: `make bench`).
  *
- * Every measurement runs in a process of its own (the bench started again
- * with a command), so that CPU time and memory are that work's alone. It
+ * Every measurement runs in a process of its own (engine.c, or for the API the
+ * bench again, with a command), so that CPU time and memory are that work's alone. It
  * prints samples, a line each; bench.c reads them and makes the table.
  * Daemons are not run: zones, maps of the kernel and reloads are no part of
  * these numbers. The bench ends at once on any error: it is no test.
@@ -34,7 +34,8 @@ void must_do(int r, const char *what, const struct err *err);
 
 struct bench {
 	void *ctx;
-	const char *self;
+	const char *self;   /* this program */
+	const char *engine; /* the one beside it */
 	const char *folder; /* where images are mounted */
 	const char *disk;   /* on the machine's own file system */
 	const char *kind;   /* of file system */
