@@ -325,12 +325,29 @@ static void reload_services(struct plan *p, struct execution *x)
 	}
 }
 
-/* Nothing of ours is in it any more: whether it runs is the administrator's business. */
+static bool removes_of(const struct plan *p, const char *service)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct action *a = &p->v[i];
+
+		if ((a->op == ACTION_DELETE || a->op == ACTION_FORGET) && a->art.service &&
+		    strcmp(a->art.service, service) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Nothing of ours is in it any more: whether it runs is the administrator's business. The answer
+ * costs a look at all that we have, so it is asked only when this pass does that or took something away.
+ */
 static bool is_left(struct plan *p, const char *service)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	struct err ignored = ERR_INIT;
 
+	if (!p->is_full && !removes_of(p, service))
+		return false;
 	if (sql_get(p->e->db, "SELECT 1 FROM artifact WHERE service=? LIMIT 1", &st, &ignored) < 0)
 		return false;
 	sql_bind_text(st, 1, service);
