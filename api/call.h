@@ -108,6 +108,7 @@ struct call {
 	const char *resource;  /* whose condition the answer carries */
 	int64_t confirm_until; /* of that revision; 0: none */
 	json_t *plan;          /* of a dry run: the changes, for the engine */
+	struct ptrs planned;   /* names of what they put, which no table has yet */
 	bool is_plan_beside;   /* its plan is added to the answer's data, and may be missing */
 	const char *operation; /* id of the one that waits for the engine; NULL: none */
 	int64_t began_us;      /* CLOCK_MONOTONIC */

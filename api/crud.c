@@ -4,7 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/own.h"
 #include "api/write.h"
+#include "base/digest.h"
 
 /* Reading */
 
@@ -266,6 +268,9 @@ static int find_first(struct call *c, struct changeset *cs, struct err *err)
 		return r;
 	change->key = mem_str(c->ctx, sql_text(st, 0));
 	r = store_get(c->ctx, c->store, k, change->key, &res, err);
+	/* a name that was given up is somebody else's by now, perhaps */
+	if (r >= 0)
+		r = own_get(c, k, res->id, OWN_SEE, &res, err);
 	if (r >= 0)
 		change->id = res->id;
 	return r == -ERR_NOTFOUND && change->op == CHANGE_DELETE ? 0 : r;
@@ -321,6 +326,44 @@ int crud_written(struct call *c, int r, const struct revision *rev, struct err *
 	return r < 0 ? r : 0;
 }
 
+/* What an idempotency key stands for. Secrets are left out: no quick digest of one is kept. */
+static const char *request_digest(struct call *c)
+{
+	const struct endpoint *ep = c->endpoint;
+	struct buf all = { .ctx = c->ctx, .max = BUF_MAX };
+	char hex[DIGEST_HEX_LEN + 1];
+	struct digest d;
+
+	buf_printf(&all, "%s/%s", c->group ? c->group->name : "", ep->action);
+	for (size_t i = 0; i < ep->n_params; i++) {
+		const struct param *p = &ep->params[i];
+		const struct arg *a = &c->args[i];
+
+		if (!a->is_given || p->type == PARAM_SECRET || p->type == PARAM_PLAIN)
+			continue;
+		buf_printf(&all, "\n%s=%s", p->name, a->text ? a->text : "");
+		for (size_t k = 0; a->value.type == VALUE_LIST && k < a->value.n; k++)
+			buf_printf(&all, ",%s", a->value.items[k]);
+	}
+	d = digest_of(buf_str(&all), all.len);
+	digest_hex(&d, hex);
+	return mem_str(c->ctx, hex);
+}
+
+/* What is made and rolled back again is the caller's own all the same. */
+static void note_planned(struct call *c, const struct changeset *cs)
+{
+	for (size_t i = 0; i < cs->n; i++) {
+		const struct change *change = &cs->v[i];
+
+		if (change->op == CHANGE_PUT && change->key)
+			ptrs_add(c->ctx, &c->planned,
+				 mem_fmt(c->ctx, "%s/%s",
+					 ((const struct res *)change->res)->kind->name,
+					 change->key));
+	}
+}
+
 int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 {
 	struct revision rev = crud_revision(c);
@@ -328,11 +371,15 @@ int crud_apply(struct call *c, struct changeset *cs, struct err *err)
 	int r;
 
 	rev.about = subject_of(c, cs);
+	if (rev.idempotency)
+		rev.request = request_digest(c);
 	if (c->is_dry_run)
 		c->plan = write_plan_of(cs);
 	r = store_apply(c->store, cs, &rev, &problems, err);
 	if (r < 0)
 		return tell_problems(c, cs, &problems, err);
+	if (c->is_dry_run)
+		note_planned(c, cs);
 	r = crud_written(c, r, &rev, err);
 	return r >= 0 && rev.repeated ? find_first(c, cs, err) : r;
 }

@@ -233,27 +233,6 @@ struct listing_of {
 	size_t n_names;
 };
 
-static bool may_see(struct call *c, const char *name, int *ret, struct err *err)
-{
-	const char *slash = strchr(name, '/');
-	const struct kind *k;
-	void *res;
-
-	*ret = 0;
-	if (c->who.role == ROLE_ADMIN)
-		return true;
-	k = slash ? kind_find(mem_strn(c->ctx, name, (size_t)(slash - name))) : NULL;
-	if (!k)
-		return false;
-	*ret = own_get_key(c, k, slash + 1, OWN_SEE, &res, err);
-	if (*ret == -ERR_NOTFOUND) {
-		err_clear(err);
-		*ret = 0;
-		return false;
-	}
-	return *ret >= 0;
-}
-
 static int put_list(struct listing_of *l, const json_t *a, struct err *err)
 {
 	const json_t *o;
@@ -263,16 +242,15 @@ static int put_list(struct listing_of *l, const json_t *a, struct err *err)
 	l->is_cut = l->is_cut || json_is_true(json_object_get(a, "truncated"));
 	json_array_foreach(json_object_get(a, "list"), i, o)
 	{
-		int r;
-		bool is_seen = may_see(l->c, text_of(o, "resource"), &r, err);
+		int is_seen = own_sees(l->c, text_of(o, "resource"), err);
 
-		if (r < 0)
-			return r;
+		if (is_seen < 0)
+			return is_seen;
 		l->looked++;
 		if (is_seen && l->n < LISTED_MAX)
 			put_condition(&l->c->w, o);
 		l->is_cut = l->is_cut || (is_seen && l->n >= LISTED_MAX);
-		l->n += is_seen;
+		l->n += (size_t)is_seen;
 	}
 	return 0;
 }

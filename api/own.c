@@ -142,6 +142,25 @@ int own_get_key(struct call *c, const struct kind *k, const char *key, enum own_
 	return 0;
 }
 
+int own_sees(struct call *c, const char *name, struct err *err)
+{
+	const char *slash = strchr(name, '/');
+	const struct kind *k;
+	void *res;
+	int r;
+
+	if (c->who.role == ROLE_ADMIN)
+		return 1;
+	k = slash ? kind_find(mem_strn(c->ctx, name, (size_t)(slash - name))) : NULL;
+	if (!k)
+		return 0;
+	r = own_get_key(c, k, slash + 1, OWN_SEE, &res, err);
+	if (r != -ERR_NOTFOUND)
+		return r < 0 ? r : 1;
+	err_clear(err);
+	return 0;
+}
+
 int own_account(struct call *c, struct account **ret, struct err *err)
 {
 	int r = crud_account_of_user(c, c->who.username, ret, err);

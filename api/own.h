@@ -23,6 +23,8 @@ int own_get(struct call *c, const struct kind *k, int64_t id, enum own_right rig
 /* The same by natural key. */
 int own_get_key(struct call *c, const struct kind *k, const char *key, enum own_right right,
 		void *ret_res, struct err *err) must_check;
+/* Whether the caller sees the resource NAME, "domain/example.com": 1 or 0. The server's own is the admins'. */
+int own_sees(struct call *c, const char *name, struct err *err) must_check;
 /* The one account of a caller of role user; ERR_NOTFOUND when it has none. */
 int own_account(struct call *c, struct account **ret, struct err *err) must_check;
 /*
