@@ -115,8 +115,9 @@ static void put_members(struct jsonw *w, const struct shape *s, struct stmt *st)
 		put_value(w, &s->columns[i], st, (int)i);
 }
 
-int shape_list(struct call *c, const struct listing *l, struct jsonw *w, const char *key,
-	       struct err *err)
+/* The rows that meet MORE as well, an SQL text such as " AND …". */
+static int put_rows(struct call *c, const struct listing *l, const char *more, struct jsonw *w,
+		    struct err *err)
 {
 	cleanup_(sql_done) struct stmt *st = NULL;
 	struct buf text = BUF_ON(c->ctx);
@@ -124,20 +125,33 @@ int shape_list(struct call *c, const struct listing *l, struct jsonw *w, const c
 
 	put_columns(&text, l->shape);
 	put_filters(&text, c, l);
-	buf_printf(&text, " ORDER BY %s LIMIT ?6 OFFSET ?7", l->shape->order);
+	buf_printf(&text, "%s ORDER BY %s LIMIT ?6 OFFSET ?7", more, l->shape->order);
 	r = prepare(c, l, buf_str(&text), &st, err);
-	if (r >= 0 && l->page)
-		r = count(c, l, &l->page->total, err);
 	if (r < 0)
 		return r;
 	sql_bind_int(st, BIND_LIMIT, l->page ? l->page->per_page : -1);
 	sql_bind_int(st, BIND_OFFSET, l->page ? (l->page->page - 1) * l->page->per_page : 0);
-	jsonw_open(w, key, '[');
 	while ((r = sql_step(st, err)) > 0) {
 		jsonw_open(w, NULL, '{');
 		put_members(w, l->shape, st);
 		jsonw_close(w, '}');
 	}
+	return r;
+}
+
+int shape_list(struct call *c, const struct listing *l, struct jsonw *w, const char *key,
+	       struct err *err)
+{
+	const char *first = l->account && !l->page ? l->shape->first : NULL;
+	int r = l->page ? count(c, l, &l->page->total, err) : 0;
+
+	if (r < 0)
+		return r;
+	jsonw_open(w, key, '[');
+	if (first)
+		r = put_rows(c, l, mem_fmt(c->ctx, " AND %s", first), w, err);
+	if (r >= 0)
+		r = put_rows(c, l, first ? mem_fmt(c->ctx, " AND NOT %s", first) : "", w, err);
 	jsonw_close(w, ']');
 	return r;
 }

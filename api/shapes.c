@@ -119,6 +119,7 @@ const struct shape shape_domain = {
 	.kind = &kind_domain,
 	COLUMNS(domain_columns),
 	.order = "t.account,t.name",
+	.first = "(t.type='primary')",
 };
 
 /* Zones and records */

@@ -131,8 +131,6 @@ const struct setting_row settings[] = {
 	{ "ftp_server", "none", NULL, ftp_servers, 0, 0,
 	  "FTP server. None is configured yet: FTP logins are kept and not served.",
 	  .later = ftp_later },
-	{ "home_base", "/home", canon_absfile, NULL, 0, 0,
-	  "Folder in which the homes of new accounts lie." },
 	{ "mail_hostname", "localhost.localdomain", canon_host, NULL, 0, 0,
 	  "Name the mail server gives itself." },
 	{ "mail_server", "postfix-dovecot", NULL, mail_servers, 0, 0, "Mail server.",

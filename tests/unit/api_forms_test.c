@@ -178,6 +178,41 @@ TEST(null_and_empty_are_as_not_given_but_unset_on_update)
 	panel_stop(&p);
 }
 
+TEST(the_primary_domain_is_first_of_its_account_s_and_names_follow_in_order)
+{
+	static const char *const lists[] = { "domains/list?account_id=1", "accounts/get?id=1" };
+	static const char *const names[] = { "zzz.example", "aaa.example" };
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		a = panel_post(&p, AS_ADMIN, "domains/add-addon",
+			       mem_fmt(p.ctx, "{\"account_id\":1,\"domain\":\"%s\"}", names[i]));
+		EXPECT(a, 200);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		const char *before = "";
+		const json_t *list, *one;
+		size_t n;
+
+		a = panel_get(&p, AS_ADMIN, lists[i]);
+		EXPECT(a, 200);
+		list = json_is_array(a.data) ? a.data : json_object_get(a.data, "domains");
+		assert_true(json_array_size(list) >= 3);
+		json_array_foreach(list, n, one)
+		{
+			const char *name = json_string_value(json_object_get(one, "domain"));
+
+			assert_int_equal(json_integer_value(json_object_get(one, "is_primary")),
+					 n == 0);
+			assert_true(n < 2 || strcmp(before, name) < 0);
+			before = name;
+		}
+	}
+	panel_stop(&p);
+}
+
 TEST(who_has_no_account_gets_404_and_no_list_of_others)
 {
 	static const char *const reads[] = { "domains/list",     "email/list", "dns/list",
