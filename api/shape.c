@@ -1,5 +1,6 @@
 #include "api/shape.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/call.h"
@@ -16,11 +17,14 @@ enum {
 	BIND_OFFSET,
 };
 
-static void put_columns(struct buf *b, const struct shape *s)
+/* And behind them MORE, if given. */
+static void put_columns(struct buf *b, const struct shape *s, const char *more)
 {
 	buf_puts(b, "SELECT ");
 	for (size_t i = 0; i < s->n; i++)
 		buf_printf(b, "%s%s", i ? "," : "", s->columns[i].sql);
+	if (more)
+		buf_printf(b, ",%s", more);
 	buf_printf(b, " FROM \"%s\" t WHERE ", s->kind->name);
 }
 
@@ -115,26 +119,53 @@ static void put_members(struct jsonw *w, const struct shape *s, struct stmt *st)
 		put_value(w, &s->columns[i], st, (int)i);
 }
 
-/* The rows that meet MORE as well, an SQL text such as " AND …". */
-static int put_rows(struct call *c, const struct listing *l, const char *more, struct jsonw *w,
-		    struct err *err)
+/* The rows of one group, as texts. */
+struct group {
+	const char *key;
+	struct ptrs rows;
+};
+
+static int by_key(const void *a, const void *b)
 {
-	cleanup_(sql_done) struct stmt *st = NULL;
-	struct buf text = BUF_ON(c->ctx);
+	return strcmp((*(struct group *const *)a)->key, (*(struct group *const *)b)->key);
+}
+
+static void put_row(struct jsonw *w, const char *key, const struct shape *s, struct stmt *st)
+{
+	jsonw_open(w, key, '{');
+	put_members(w, s, st);
+	jsonw_close(w, '}');
+}
+
+/* No index has a group first; groups are few, so rows are dealt out to them instead of sorted. */
+static int put_groups(struct call *c, const struct shape *s, struct stmt *st, struct jsonw *w,
+		      struct err *err)
+{
+	struct strmap groups = STRMAP_ON(c->ctx);
+	struct ptrs sorted = { .n = 0 };
 	int r;
 
-	put_columns(&text, l->shape);
-	put_filters(&text, c, l);
-	buf_printf(&text, "%s ORDER BY %s LIMIT ?6 OFFSET ?7", more, l->shape->order);
-	r = prepare(c, l, buf_str(&text), &st, err);
-	if (r < 0)
-		return r;
-	sql_bind_int(st, BIND_LIMIT, l->page ? l->page->per_page : -1);
-	sql_bind_int(st, BIND_OFFSET, l->page ? (l->page->page - 1) * l->page->per_page : 0);
 	while ((r = sql_step(st, err)) > 0) {
-		jsonw_open(w, NULL, '{');
-		put_members(w, l->shape, st);
-		jsonw_close(w, '}');
+		struct buf text = BUF_ON(c->ctx);
+		struct jsonw one = JSONW_ON(&text);
+		const char *key = sql_text(st, (int)s->n) ? sql_text(st, (int)s->n) : "";
+		struct group **slot = (struct group **)strmap_slot(&groups, key);
+
+		if (!*slot) {
+			*slot = mem_new(c->ctx, struct group);
+			(*slot)->key = mem_str(c->ctx, key);
+			ptrs_add(c->ctx, &sorted, *slot);
+		}
+		put_row(&one, NULL, s, st);
+		ptrs_add(c->ctx, &(*slot)->rows, text.data);
+	}
+	if (sorted.n > 1)
+		qsort(sorted.v, sorted.n, sizeof(*sorted.v), by_key);
+	for (size_t i = 0; i < sorted.n; i++) {
+		const struct group *g = sorted.v[i];
+
+		for (size_t k = 0; k < g->rows.n; k++)
+			jsonw_raw(w, NULL, g->rows.v[k]);
 	}
 	return r;
 }
@@ -142,16 +173,27 @@ static int put_rows(struct call *c, const struct listing *l, const char *more, s
 int shape_list(struct call *c, const struct listing *l, struct jsonw *w, const char *key,
 	       struct err *err)
 {
-	const char *first = l->account && !l->page ? l->shape->first : NULL;
-	int r = l->page ? count(c, l, &l->page->total, err) : 0;
+	cleanup_(sql_done) struct stmt *st = NULL;
+	struct buf text = BUF_ON(c->ctx);
+	const char *group = l->page ? NULL : l->shape->group;
+	int r;
 
+	put_columns(&text, l->shape, group);
+	put_filters(&text, c, l);
+	buf_printf(&text, " ORDER BY %s LIMIT ?6 OFFSET ?7", l->shape->order);
+	r = prepare(c, l, buf_str(&text), &st, err);
+	if (r >= 0 && l->page)
+		r = count(c, l, &l->page->total, err);
 	if (r < 0)
 		return r;
+	sql_bind_int(st, BIND_LIMIT, l->page ? l->page->per_page : -1);
+	sql_bind_int(st, BIND_OFFSET, l->page ? (l->page->page - 1) * l->page->per_page : 0);
 	jsonw_open(w, key, '[');
-	if (first)
-		r = put_rows(c, l, mem_fmt(c->ctx, " AND %s", first), w, err);
-	if (r >= 0)
-		r = put_rows(c, l, first ? mem_fmt(c->ctx, " AND NOT %s", first) : "", w, err);
+	if (group)
+		r = put_groups(c, l->shape, st, w, err);
+	else
+		while ((r = sql_step(st, err)) > 0)
+			put_row(w, NULL, l->shape, st);
 	jsonw_close(w, ']');
 	return r;
 }
@@ -163,7 +205,7 @@ int shape_members(struct call *c, const struct shape *s, int64_t id, struct json
 	struct buf text = BUF_ON(c->ctx);
 	int r;
 
-	put_columns(&text, s);
+	put_columns(&text, s, NULL);
 	buf_puts(&text, "t.id=?1");
 	r = sql_get(store_sql(c->store), call_sql(c, buf_str(&text)), &st, err);
 	if (r < 0)

@@ -34,8 +34,8 @@ struct shape {
 	const struct column *columns;
 	size_t n;
 	const char *order; /* "t.id DESC": as an index has it, see tests/unit/api_plans_test.c */
-	const char *
-		first; /* "t.type='primary'": of an account's whole list the first, whatever the order */
+	const char
+		*group; /* "t.type": what a whole list is ordered by before that; NULL: nothing */
 	const char *search; /* "(t.username LIKE ?1 …)" for the parameter search; NULL: none */
 	const char *status; /* "t.status": for the parameter status; NULL: none */
 	/* "t.retired": rows that lists leave out, unless the parameter of that name is true; NULL: none */

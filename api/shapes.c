@@ -119,7 +119,7 @@ const struct shape shape_domain = {
 	.kind = &kind_domain,
 	COLUMNS(domain_columns),
 	.order = "t.account,t.name",
-	.first = "(t.type='primary')",
+	.group = "t.type<>'primary'",
 };
 
 /* Zones and records */
@@ -173,6 +173,7 @@ const struct shape shape_record = {
 	.kind = &kind_record,
 	COLUMNS(record_columns),
 	.order = "t.zone,t.name,t.type,t.value",
+	.group = "t.type",
 };
 
 /* Mail */

@@ -213,6 +213,40 @@ TEST(the_primary_domain_is_first_of_its_account_s_and_names_follow_in_order)
 	panel_stop(&p);
 }
 
+TEST(records_come_by_type_and_then_by_name)
+{
+	static const char *const more[] = {
+		"{\"zone_id\":1,\"type\":\"TXT\",\"name\":\"a\",\"value\":\"x\"}",
+		"{\"zone_id\":1,\"type\":\"A\",\"name\":\"zz\",\"value\":\"192.0.2.1\"}",
+		"{\"zone_id\":1,\"type\":\"AAAA\",\"name\":\"a\",\"value\":\"2001:db8::1\"}",
+		"{\"zone_id\":1,\"type\":\"A\",\"name\":\"aa\",\"value\":\"192.0.2.1\"}",
+	};
+	struct panel p = { 0 };
+	const char *before = "";
+	struct panel_answer a;
+	const json_t *one;
+	size_t i;
+
+	panel_start(&p);
+	for (i = 0; i < ARRAY_LEN(more); i++) {
+		a = panel_post(&p, AS_ADMIN, "dns/add-record", more[i]);
+		EXPECT(a, 200);
+	}
+	a = panel_get(&p, AS_ADMIN, "dns/records?zone_id=1");
+	EXPECT(a, 200);
+	assert_true(json_array_size(a.data) >= ARRAY_LEN(more));
+	json_array_foreach(a.data, i, one)
+	{
+		const char *now =
+			mem_fmt(p.ctx, "%s %s", json_string_value(json_object_get(one, "type")),
+				json_string_value(json_object_get(one, "name")));
+
+		assert_true(strcmp(before, now) <= 0);
+		before = now;
+	}
+	panel_stop(&p);
+}
+
 TEST(who_has_no_account_gets_404_and_no_list_of_others)
 {
 	static const char *const reads[] = { "domains/list",     "email/list", "dns/list",
