@@ -60,14 +60,22 @@ static const struct field *scope_field(const struct kind *k)
 	return f;
 }
 
+/*
+ * All that is rendered and the range of user ids hang on them, so one that came past the checks
+ * stops everything.
+ */
 static int load_settings(struct loader *l, struct err *err)
 {
 	cleanup_(mem_freep) struct cursor *c = NULL;
 	struct setting *row;
 	int r = cursor_open(l, l->s, &kind_setting, NULL, NULL, &c, err);
 
-	while (r >= 0 && (r = cursor_next(l, c, &row, err)) > 0)
+	while (r >= 0 && (r = cursor_next(l, c, &row, err)) > 0) {
+		r = res_verify(l, row, err);
+		if (r < 0)
+			return err_wrap(err, "%s in model.db is not valid", res_name(l, row));
 		*strmap_slot(&l->settings, row->name) = (void *)(uintptr_t)row->value;
+	}
 	return r;
 }
 

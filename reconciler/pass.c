@@ -119,10 +119,13 @@ static int verify_view(struct walk *w, const struct renderer *r, const struct vi
 		       struct err *err)
 {
 	cleanup_(mem_freep) void *tmp = mem_ctx(w->keep, "verify");
+	const void *const beside[] = { v->account, v->package, v->target };
 	int rc = 0;
 
-	if (v->account)
-		rc = res_verify(tmp, res_copy(tmp, v->account), err);
+	for (size_t i = 0; i < ARRAY_LEN(beside) && rc >= 0; i++) {
+		if (beside[i])
+			rc = res_verify(tmp, res_copy(tmp, beside[i]), err);
+	}
 	for (size_t i = 0; r->inputs[i] && rc >= 0; i++) {
 		const struct ptrs *all = view_all(v, r->inputs[i]);
 

@@ -419,3 +419,30 @@ TEST(what_is_not_wanted_any_more_is_told)
 	assert_int_equal(explained(&m, place).what, EXPLAIN_GONE);
 	machine_done(&m);
 }
+
+/* What a taken-over writer of model.db may put there: no range of ids with the system's users in it. */
+TEST(a_setting_that_came_past_the_checks_is_not_taken_for_one)
+{
+	static const char *const rows[] = {
+		"('uid_min','0')",
+		"('uid_max','-1')",
+		"('mail_hostname','x\ny')",
+	};
+	struct machine m = a_machine();
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct loader *l = NULL;
+		const char *put = mem_fmt(
+			m.ctx, "INSERT INTO setting(name,value,created,rev) VALUES%s", rows[i]);
+
+		put = mem_fmt(m.ctx, "%.*s,0,1)", (int)strlen(put) - 1, put);
+		assert_ok(sql_exec(store_sql(m.e->store), put, &m.err), &m.err);
+		assert_int_equal(loader_new(m.ctx, m.e->store, &l, &m.err), -ERR_INVALID);
+		assert_contains(m.err.msg, "in model.db is not valid");
+		err_clear(&m.err);
+		assert_ok(
+			sql_exec(store_sql(m.e->store), "DELETE FROM setting WHERE rev=1", &m.err),
+			&m.err);
+	}
+	machine_done(&m);
+}
