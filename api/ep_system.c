@@ -358,6 +358,7 @@ static const struct endpoint rows[] = {
 	  .kind = &kind_setting,
 	  PARAMS(notify_params),
 	  .audit = "settings.notify",
+	  .flags = EP_CREDENTIALS, /* the key of the sending service is among them */
 	  .run = save_notify,
 	  .doc = "Sets what is given of them." },
 	{ .action = "test-notify",

@@ -255,6 +255,15 @@ int start_login_password(struct call *c, struct changeset *cs, const struct acco
 
 	if (r < 0 || !u)
 		return r;
+	/* a reseller's or an administrator's login opens more than this account */
+	if (strcmp(u->role, "user") != 0 && c->who.role != ROLE_ADMIN) {
+		c->status = 403;
+		return err_set(
+			err, ERR_DENIED,
+			"The account's login %s has the role %s; only an administrator or it "
+			"itself sets its password",
+			u->username, u->role);
+	}
 	r = crud_set(c, crud_change(cs, CHANGE_PUT, u), "password", hash, err);
 	c->new_password_of = u->base.id;
 	return r < 0 ? r : 0;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/strmap.h"
+#include "model/settings.h"
 #include "model/sql.h"
 
 enum {
@@ -71,6 +72,8 @@ static int load_settings(struct loader *l, struct err *err)
 	int r = cursor_open(l, l->s, &kind_setting, NULL, NULL, &c, err);
 
 	while (r >= 0 && (r = cursor_next(l, c, &row, err)) > 0) {
+		if (!setting_find(row->name))
+			continue; /* of another version: nothing reads it */
 		r = res_verify(l, row, err);
 		if (r < 0)
 			return err_wrap(err, "%s in model.db is not valid", res_name(l, row));

@@ -146,3 +146,20 @@ TEST(a_revision_of_a_foreign_resource_is_not_told_by_a_condition)
 	assert_null(strstr(a.body, "jane"));
 	panel_stop(&p);
 }
+
+/* Whoever has the billing key would have the server, were an administrator's login an account's too. */
+TEST(the_billing_key_sets_no_password_of_a_login_that_opens_more_than_its_account)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+	static const char body[] = "{\"domain\":\"example.com\",\"password\":\"another-1-secret\"}";
+
+	panel_start(&p);
+	a = panel_post(&p, AS_BILLING, "whmcs/changepassword", body);
+	assert_int_equal(a.status, 200);
+	(void)panel_sql(&p, "UPDATE user SET role='admin' WHERE username='john'");
+	a = panel_post(&p, AS_BILLING, "whmcs/changepassword", body);
+	assert_int_equal(a.status, 403);
+	assert_contains(a.body, "has the role admin");
+	panel_stop(&p);
+}

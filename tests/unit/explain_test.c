@@ -420,6 +420,20 @@ TEST(what_is_not_wanted_any_more_is_told)
 	machine_done(&m);
 }
 
+TEST(a_setting_that_no_version_reads_any_more_stops_nothing)
+{
+	struct machine m = a_machine();
+	struct loader *l = NULL;
+
+	assert_ok(sql_exec(store_sql(m.e->store),
+			   "INSERT INTO setting(name,value,created,rev) "
+			   "VALUES('of_another_version','x',0,1)",
+			   &m.err),
+		  &m.err);
+	assert_ok(loader_new(m.ctx, m.e->store, &l, &m.err), &m.err);
+	machine_done(&m);
+}
+
 /* What a taken-over writer of model.db may put there: no range of ids with the system's users in it. */
 TEST(a_setting_that_came_past_the_checks_is_not_taken_for_one)
 {
