@@ -63,6 +63,10 @@ void dispatch_finish(struct call *c, int r)
 	}
 	if (status < 400)
 		status = statuses[c->err.code];
+	if (status == 401)
+		call_header(c, "WWW-Authenticate", "Bearer realm=\"NovaCPX\"");
+	if (status == 503 && (c->err.code == ERR_BUSY || c->err.code == ERR_ABSENT))
+		call_header(c, "Retry-After", "2");
 	if (status >= 500 && status != 503 && status != 504) {
 		log_error("%s: %s", request_path(c->request), c->err.msg);
 		c->message = answer_reason(status);
@@ -240,7 +244,6 @@ static bool has_secret(const struct call *c)
 
 static void refuse_busy(struct call *c, const char *who)
 {
-	call_header(c, "Retry-After", "2");
 	c->status = 503;
 	dispatch_finish(c,
 			err_set(&c->err, ERR_BUSY, "Too many calls wait for %s; try again", who));

@@ -411,6 +411,14 @@ static int not_oneself(struct call *c, struct changeset *cs, struct change *chan
 	return 0;
 }
 
+static int not_suspending_oneself(struct call *c, struct changeset *cs, struct change *change,
+				  struct err *err)
+{
+	if (strcmp(call_text(c, "status", "active"), "active") == 0)
+		return 0;
+	return not_oneself(c, cs, change, err);
+}
+
 static int end_sessions(struct call *c, struct changeset *cs, struct change *change,
 			struct err *err)
 {
@@ -459,6 +467,7 @@ static const struct endpoint user_rows[] = {
 	  .shape = &shape_user,
 	  PARAMS(user_update_params),
 	  .audit = "user.update",
+	  .edit = not_suspending_oneself,
 	  .doc = "Changes what is given of a login." },
 	{ .action = "change-password",
 	  .methods = METHOD_POST,

@@ -82,8 +82,20 @@ static int list(struct call *c, struct err *err)
 
 static int revoke(struct call *c, struct err *err)
 {
-	int r = session_end(c, call_text(c, "session_id", ""), err);
+	const char *handle = call_text(c, "session_id", "");
+	struct user *u = NULL;
+	int64_t id = 0;
+	int r = session_user(c, handle, &id, err);
 
+	if (r > 0)
+		r = store_get_id(c->ctx, c->store, &kind_user, id, &u, err);
+	if (r >= 0 && u)
+		c->resource = res_name(c->ctx, u); /* for the audit row */
+	if (r == -ERR_NOTFOUND)
+		err_clear(err); /* its user is gone */
+	else if (r < 0)
+		return r;
+	r = session_end(c, handle, err);
 	return r == 0 ? err_set(err, ERR_NOTFOUND, "Session not found") : r < 0 ? r : 0;
 }
 

@@ -240,7 +240,7 @@ static int apply_state(struct call *c, struct err *err)
 	int r = 0;
 
 	digest_hex(&d, hex);
-	rev.request = hex;
+	rev.request = call_int(c, "prune", 0) ? mem_fmt(c->ctx, "%s prune", hex) : hex;
 	rev.message = call_text(c, "message", "state file");
 	if (call_int(c, "prune", 0) && statefile_prune(p->sf, c->store, &p->cs, err) < 0)
 		return -(int)err->code;

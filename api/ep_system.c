@@ -278,9 +278,10 @@ static int save_notify(struct call *c, struct err *err)
 		if (value && !(setting_find(notify_keys[i])->is_secret && strstr(value, "***")))
 			r = set_setting(c, &cs, notify_keys[i], value, err);
 	}
-	if (r >= 0 && cs.n)
-		r = crud_apply(c, &cs, err);
-	return r;
+	if (r < 0 || !cs.n)
+		return r;
+	c->resource = res_name(c->ctx, cs.v[0].res);
+	return crud_apply(c, &cs, err);
 }
 
 #define LIVE(name, method, doc_)                                                                 \

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "api/api.h"
@@ -253,7 +254,7 @@ int session_authenticate(struct call *c, struct err *err)
 	c->who = (struct caller){ .role = ROLE_NOBODY };
 	if (c->endpoint->roles == ROLE_BILLING)
 		return by_key(c, err);
-	if (bearer && strncmp(bearer, "Bearer ", 7) == 0)
+	if (bearer && strncasecmp(bearer, "Bearer ", 7) == 0)
 		return by_bearer(c, bearer + 7, err);
 	return cookie ? by_cookie(c, cookie, err) : 0;
 }
@@ -332,6 +333,20 @@ static int run_count(struct sql *db, struct stmt *st, struct err *err)
 	int r = sql_run(st, err);
 
 	return r < 0 ? r : (int)sql_changes(db);
+}
+
+int session_user(struct call *c, const char *handle, int64_t *ret, struct err *err)
+{
+	cleanup_(sql_done) struct stmt *st = NULL;
+	int r = sql_get(c->seat->db, "SELECT user_id FROM session WHERE id=?", &st, err);
+
+	if (r < 0)
+		return r;
+	sql_bind_text(st, 1, handle);
+	r = sql_step(st, err);
+	if (r > 0)
+		*ret = sql_int(st, 0);
+	return r;
 }
 
 int session_end(struct call *c, const char *handle, struct err *err)

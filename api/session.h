@@ -52,6 +52,8 @@ int session_is_current(struct call *c, const char *username, int64_t pw_rev,
 		       struct err *err) must_check;
 /* Makes a session for USER, whose password of revision PW_REV was right, and adds its cookie. */
 int session_start(struct call *c, int64_t user, int64_t pw_rev, struct err *err) must_check;
+/* Whose the one of this handle is: 1, or 0 when there is none. */
+int session_user(struct call *c, const char *handle, int64_t *ret, struct err *err) must_check;
 /* Ends one by its handle, those of a user (but KEEP, if given), or all. Returns how many. */
 int session_end(struct call *c, const char *handle, struct err *err) must_check;
 int session_end_user(struct call *c, int64_t user, const char *keep, struct err *err) must_check;

@@ -71,20 +71,24 @@ static void write_audit(struct call *c)
 {
 	struct err err = ERR_INIT;
 	const struct endpoint *ep = c->endpoint;
-	const char *name = call_said(c, "username");
+	bool is_billing = c->who.role == ROLE_BILLING;
+	/* who logs in says who; elsewhere the name is that of whom it is about */
+	const char *name = ep->flags & EP_LOGIN ? call_said(c, "username") : NULL;
 	const struct audit_row row = {
 		.time = (int64_t)time(NULL),
 		.actor = c->who.username ? c->who.username
+			 : is_billing    ? "billing"
 			 : name          ? name
 					 : "nobody",
 		.actor_id = c->who.id,
 		.address = c->address,
-		.source = "api",
+		.source = is_billing ? "whmcs" : "api",
 		.action = ep->audit ? ep->audit : ep->action,
 		.outcome = c->result < 0 ? AUDIT_REFUSED : AUDIT_DONE,
 		.resource = subject_of(c),
 		.via = c->who.session ? "session"
 		       : c->who.token ? "token"
+		       : is_billing   ? "key"
 				      : NULL,
 	};
 

@@ -89,3 +89,129 @@ TEST(numbers_are_for_this_machine_and_not_for_what_a_proxy_passes_on)
 	assert_int_equal(web_status(ask(&p, "/metrics", "X-Forwarded-For: 192.0.2.1\r\n")), 401);
 	panel_stop(&p);
 }
+
+TEST(a_dry_run_of_what_is_no_desired_state_is_refused_and_nothing_is_done)
+{
+	static const struct {
+		const char *path, *body;
+	} calls[] = {
+		{ "tokens/create?dry_run=1", "{\"name\":\"t\",\"scopes\":[\"dns\"]}" },
+		{ "tokens/revoke-all?dry_run=1", "{}" },
+		{ "sessions/revoke-user?dry_run=1", "{\"user_id\":4}" },
+		{ "sessions/revoke-all?dry_run=true", "{}" },
+		{ "auth/totp-setup?dry_run=1", "{}" },
+	};
+	struct panel p = { 0 };
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		struct panel_answer a = panel_post(&p, AS_ADMIN, calls[i].path, calls[i].body);
+
+		if (a.status != 400 || !strstr(panel_message(&a), "dry_run"))
+			fail_msg("%s: %d %s", calls[i].path, a.status, a.body);
+	}
+	assert_int_equal(panel_get(&p, AS_JOHN, "auth/me").status, 200);
+	assert_int_equal(panel_post(&p, AS_ADMIN, "tokens/revoke-all?dry_run=0", "{}").status, 200);
+	panel_stop(&p);
+}
+
+TEST(a_revision_that_nobody_can_have_seen_guards_no_write)
+{
+	static const char *const lines[] = {
+		"If-Match: \"0\"\r\n",
+		"If-Match: \"2\"\r\n",
+		"If-Match: \"99999999999999999999999\"\r\n",
+	};
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		a = panel_ask(&p, AS_ADMIN, "POST", "accounts/suspend", "{\"id\":1}", lines[i]);
+		if (a.status != 409 || !strstr(panel_message(&a), "the newest revision is 1"))
+			fail_msg("%s: %d %s", lines[i], a.status, a.body);
+	}
+	a = panel_ask(&p, AS_ADMIN, "POST", "accounts/suspend", "{\"id\":1}",
+		      "If-Match: \"1\"\r\n");
+	assert_int_equal(a.status, 200);
+	panel_stop(&p);
+}
+
+TEST(who_is_not_known_is_told_how_to_prove_it_and_the_scheme_s_case_says_nothing)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+	const char *proof;
+
+	panel_start(&p);
+	a = panel_get(&p, AS_NOBODY, "accounts/list");
+	assert_int_equal(a.status, 401);
+	assert_contains(a.head, "\r\nWWW-Authenticate: Bearer realm=\"NovaCPX\"\r\n");
+	proof = mem_fmt(p.ctx, "Authorization: bearer %s\r\n",
+			panel_token(&p, AS_ADMIN, "accounts:read"));
+	assert_int_equal(panel_ask(&p, AS_NOBODY, "GET", "accounts/list", NULL, proof).status, 200);
+	panel_stop(&p);
+}
+
+TEST(what_may_work_in_a_moment_says_when_and_what_never_will_does_not)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_get(&p, AS_ADMIN, "drift/list"); /* no engine runs */
+	assert_int_equal(a.status, 503);
+	assert_non_null(panel_header(&p, &a, "Retry-After"));
+	a = panel_get(&p, AS_ADMIN, "system/stats"); /* not offered */
+	assert_int_equal(a.status, 503);
+	assert_null(panel_header(&p, &a, "Retry-After"));
+	panel_stop(&p);
+}
+
+TEST(pruning_is_another_request_than_the_same_file_without)
+{
+	static const char lines[] = "Idempotency-Key: s1\r\n";
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_ask(&p, AS_ADMIN, "POST", "state/apply",
+		      "{\"state\":\"novacpx: 1\\nsettings:\\n  default_php: '8.2'\\n\"}", lines);
+	assert_int_equal(a.status, 200);
+	a = panel_ask(&p, AS_ADMIN, "POST", "state/apply",
+		      "{\"state\":\"novacpx: 1\\nsettings:\\n  default_php: '8.2'\\n\","
+		      "\"prune\":true}",
+		      lines);
+	assert_int_equal(a.status, 409);
+	assert_contains(panel_message(&a), "idempotency key");
+	panel_stop(&p);
+}
+
+TEST(saved_notify_settings_have_a_condition_as_any_write)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_post(&p, AS_ADMIN, "system/save-notify-settings",
+		       "{\"notify_from_name\":\"Panel\"}");
+	assert_int_equal(a.status, 200);
+	assert_contains(a.body, "\"condition\":{\"resource\":\"setting/notify_from_name\"");
+	panel_stop(&p);
+}
+
+TEST(an_admin_does_not_suspend_the_login_it_asks_with)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_post(&p, AS_ADMIN, "users/update", "{\"id\":1,\"status\":\"suspended\"}");
+	assert_int_equal(a.status, 409);
+	assert_int_equal(panel_get(&p, AS_ADMIN, "auth/me").status, 200);
+	a = panel_post(&p, AS_ADMIN, "users/update", "{\"id\":1,\"status\":\"active\"}");
+	assert_int_equal(a.status, 200);
+	a = panel_post(&p, AS_ADMIN, "users/update", "{\"id\":3,\"status\":\"suspended\"}");
+	assert_int_equal(a.status, 200);
+	panel_stop(&p);
+}

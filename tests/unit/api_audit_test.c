@@ -86,3 +86,32 @@ TEST(two_names_of_different_accounts_end_none)
 	assert_int_equal(a.status, 200);
 	panel_stop(&p);
 }
+
+TEST(what_the_billing_key_was_refused_is_not_put_down_to_the_customer_it_named)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_post(&p, AS_BILLING, "whmcs/terminate",
+		       "{\"domain\":\"example.com\",\"username\":\"jane\"}");
+	assert_int_equal(a.status, 409);
+	assert_string_equal(panel_sql(&p, "SELECT actor||' '||source||' '||via FROM audit "
+					  "ORDER BY id DESC LIMIT 1"),
+			    "billing whmcs key");
+	panel_stop(&p);
+}
+
+TEST(a_session_that_was_ended_is_logged_with_whose_it_was)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_post(&p, AS_ADMIN, "sessions/revoke",
+		       mem_fmt(p.ctx, "{\"session_id\":\"%s\"}", panel_session(&p, AS_JANE)));
+	assert_int_equal(a.status, 200);
+	newest_is(&p, "session.revoke", "done", "user/jane");
+	assert_int_equal(panel_get(&p, AS_JANE, "auth/me").status, 401);
+	panel_stop(&p);
+}
