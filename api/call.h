@@ -60,6 +60,7 @@ struct arg {
 	int64_t num;      /* INT, BOOL; of ACCOUNT, ROW and REF the id */
 	void *res;        /* of ACCOUNT, ROW and REF the resource, which the caller may see */
 	const char *hash; /* SECRET: made on a worker before the handler runs */
+	const char *tag;  /* of a keyed request, the same when it comes again: password_tag() */
 };
 
 struct call_error {

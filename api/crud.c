@@ -290,13 +290,18 @@ static const char *subject_of(struct call *c, const struct changeset *cs)
 	return res_name(c->ctx, res);
 }
 
+const char *crud_actor(const struct call *c)
+{
+	return c->who.username ? c->who.username : "billing";
+}
+
 struct revision crud_revision(struct call *c)
 {
 	int64_t now = (int64_t)time(NULL);
 
 	return (struct revision){
 		.time = now,
-		.actor = c->who.username ? c->who.username : "billing",
+		.actor = crud_actor(c),
 		.source = c->who.role == ROLE_BILLING ? "whmcs" : "api",
 		.actor_id = c->who.id,
 		.address = c->address,
@@ -326,7 +331,7 @@ int crud_written(struct call *c, int r, const struct revision *rev, struct err *
 	return r < 0 ? r : 0;
 }
 
-/* What an idempotency key stands for. Secrets are left out: no quick digest of one is kept. */
+/* What an idempotency key stands for. Of a secret it has the slow hash: no quick digest of one is kept. */
 static const char *request_digest(struct call *c)
 {
 	const struct endpoint *ep = c->endpoint;
@@ -339,9 +344,11 @@ static const char *request_digest(struct call *c)
 		const struct param *p = &ep->params[i];
 		const struct arg *a = &c->args[i];
 
-		if (!a->is_given || p->type == PARAM_SECRET || p->type == PARAM_PLAIN)
+		const char *text = p->type == PARAM_SECRET ? a->tag : a->text;
+
+		if (!a->is_given || p->type == PARAM_PLAIN)
 			continue;
-		buf_printf(&all, "\n%s=%s", p->name, a->text ? a->text : "");
+		buf_printf(&all, "\n%s=%s", p->name, text ? text : "");
 		for (size_t k = 0; a->value.type == VALUE_LIST && k < a->value.n; k++)
 			buf_printf(&all, ",%s", a->value.items[k]);
 	}

@@ -29,6 +29,8 @@ struct change *crud_change(struct changeset *cs, enum change_op op, const void *
  * become errors of the answer under the parameters' names. On the writer only.
  */
 int crud_apply(struct call *c, struct changeset *cs, struct err *err) must_check;
+/* The name under which revisions and keys of requests are kept. */
+const char *crud_actor(const struct call *c);
 /* Who asks for a revision, from where, and how it was asked for. */
 struct revision crud_revision(struct call *c);
 /*

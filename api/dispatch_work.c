@@ -12,6 +12,17 @@
 #include "api/plan.h"
 #include "model/password.h"
 
+/* A request with a key comes again with the same password, or is another. */
+static int tag_secret(struct call *c, struct arg *a, struct err *err)
+{
+	const char *seed;
+
+	if (!c->idempotency || c->is_dry_run)
+		return 0;
+	seed = mem_fmt(c->ctx, "%s\n%s", crud_actor(c), c->idempotency);
+	return password_tag(c->ctx, a->text, seed, &a->tag, err);
+}
+
 static int hash_secrets(struct call *c, struct err *err)
 {
 	int64_t shortest = 0;
@@ -28,6 +39,8 @@ static int hash_secrets(struct call *c, struct err *err)
 			c->status = 422;
 			call_problem(c, p->name, err->msg);
 		}
+		if (r >= 0)
+			r = tag_secret(c, a, err);
 	}
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "model/check.h"
 
@@ -54,16 +55,14 @@ static char *hashed(const void *ctx, const char *plain, const char *setting)
 	return copy;
 }
 
-int password_hash(const void *ctx, const char *plain, size_t min_len, const char **ret,
-		  struct err *err)
+/* SALT: bytes for it, or NULL for some of the kernel's. */
+static int hash_with(const void *ctx, const char *plain, const struct digest *salt,
+		     const char **ret, struct err *err)
 {
-	cleanup_(free_text) char *setting = NULL;
+	cleanup_(free_text) char *setting = crypt_gensalt_ra(
+		yescrypt, 0, salt ? (const char *)salt->b : NULL, salt ? DIGEST_LEN : 0);
 	const char *hash;
-	int r = check_plain(plain, min_len, err);
 
-	if (r < 0)
-		return r;
-	setting = crypt_gensalt_ra(yescrypt, 0, NULL, 0);
 	if (!setting)
 		return err_sys(err, "make a salt");
 	hash = hashed(ctx, plain, setting);
@@ -71,6 +70,23 @@ int password_hash(const void *ctx, const char *plain, size_t min_len, const char
 		return err_sys(err, "hash the password");
 	*ret = hash;
 	return 0;
+}
+
+int password_hash(const void *ctx, const char *plain, size_t min_len, const char **ret,
+		  struct err *err)
+{
+	int r = check_plain(plain, min_len, err);
+
+	return r < 0 ? r : hash_with(ctx, plain, NULL, ret, err);
+}
+
+int password_tag(const void *ctx, const char *plain, const char *seed, const char **ret,
+		 struct err *err)
+{
+	struct digest salt = digest_of(seed, strlen(seed));
+	int r = check_plain(plain, 0, err);
+
+	return r < 0 ? r : hash_with(ctx, plain, &salt, ret, err);
 }
 
 bool password_matches(const char *hash, const char *plain)

@@ -24,6 +24,12 @@ enum {
  */
 int password_hash(const void *ctx, const char *plain, size_t min_len, const char **ret,
 		  struct err *err) must_check;
+/*
+ * A hash of PLAIN that is the same each time under SEED: to tell whether a request with a password is the one that came before.
+ * It costs as much to guess from as password_hash()'s. On CTX.
+ */
+int password_tag(const void *ctx, const char *plain, const char *seed, const char **ret,
+		 struct err *err) must_check;
 /* Whether PLAIN is the password behind HASH. */
 bool password_matches(const char *hash, const char *plain);
 /* Whether TEXT has the form of a hash that canon_hash() takes. */

@@ -133,6 +133,26 @@ TEST(a_key_that_was_used_for_another_request_is_a_conflict)
 	panel_stop(&p);
 }
 
+TEST(a_key_that_was_used_with_another_password_is_a_conflict)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_ask(&p, AS_JOHN, "POST", "email/create",
+		      "{\"email\":\"k@example.com\",\"password\":\"first-one\"}", KEYED);
+	assert_int_equal(a.status, 200);
+	a = panel_ask(&p, AS_JOHN, "POST", "email/create",
+		      "{\"email\":\"k@example.com\",\"password\":\"other-one\"}", KEYED);
+	assert_int_equal(a.status, 409);
+	assert_contains(panel_message(&a), "used for another request");
+	assert_null(strstr(a.body, "other-one"));
+	a = panel_ask(&p, AS_JOHN, "POST", "email/create",
+		      "{\"email\":\"k@example.com\",\"password\":\"first-one\"}", KEYED);
+	assert_int_equal(a.status, 200);
+	panel_stop(&p);
+}
+
 TEST(a_revision_of_a_foreign_resource_is_not_told_by_a_condition)
 {
 	struct panel p = { 0 };
