@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "model/check.h"
 #include "model/names.h"
+#include "model/password.h"
 #include "tests/support/testing.h"
 
 /* WANT: the canonical form; NULL: refused, and the message contains SAYS. */
@@ -535,6 +536,22 @@ TEST(a_password_hash_is_one_that_crypt_makes)
 		{ canon_hash, "$6$rounds=10$salt$" H43 H43, NULL, "not a password hash" },
 		{ canon_hash, "$2b$99$" L10 H43, NULL, "not a password hash" },
 	});
+}
+
+TEST(a_password_has_the_same_tag_only_under_the_same_seed)
+{
+	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "tag");
+	struct err err = ERR_INIT;
+	const char *one, *again, *other, *elsewhere;
+
+	assert_ok(password_tag(ctx, "correct-horse", "anna\nk1", &one, &err), &err);
+	assert_ok(password_tag(ctx, "correct-horse", "anna\nk1", &again, &err), &err);
+	assert_ok(password_tag(ctx, "correct-hors", "anna\nk1", &other, &err), &err);
+	assert_ok(password_tag(ctx, "correct-horse", "anna\nk2", &elsewhere, &err), &err);
+	assert_string_equal(one, again);
+	assert_string_not_equal(one, other);
+	assert_string_not_equal(one, elsewhere);
+	assert_true(password_matches(one, "correct-horse"));
 }
 
 TEST(a_secret_is_never_repeated_in_a_message)
