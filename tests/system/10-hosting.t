@@ -68,6 +68,7 @@ like "and says so" "$said" "Every resource is ready"
 
 # ---- again: nothing happens
 
+hold_cron
 quiet listing / # what the daemons still write about their reload
 listing / >"$scratch/before"
 generations >"$scratch/running"
@@ -85,6 +86,7 @@ is "no file's inode, mode, owner, size or times changed" "$(diff "$scratch/befor
 is "the databases neither" "$(run sh -c 'cd /var/lib/novacpx && sha256sum model/*.db engine/*.db')" "$(cat "$scratch/databases")"
 is "no daemon was reloaded" "$(generations)" "$(cat "$scratch/running")"
 is "there is one revision" "$(run novacpx log | wc -l)" 1
+release_cron
 
 # ---- cron, which takes a minute: its answer is waited for at the end
 

@@ -104,10 +104,10 @@ for my $a (@actions) {
 	# the folders above what is made, below what is removed
 	for (my $up = $path; $up =~ s{/[^/]+$}{} && $up ne '';) { $made{$up} = 1 }
 }
-# What daemons, cron's jobs and the engine keep for themselves.
+# What daemons and the engine keep for themselves.
 my $own = qr{^(/run|/var/(run|spool/postfix|lib/(postfix|dovecot|nginx|systemd)|log/(nginx|php)|cache/bind|tmp)|/tmp)(/|$)
 	|^/var/lib/novacpx/(model|engine)(/|$)|^/var/lib/novacpx$
-	|^/var/log/php8\.2-fpm\.log$|^/home/anna/heartbeat\.log$|^/etc/\.pwd\.lock$|^user\ novacpx$}x;
+	|^/var/log/php8\.2-fpm\.log$|^/etc/\.pwd\.lock$|^user\ novacpx$}x;
 for my $name (sort keys %{ { %was, %is } }) {
 	my ($old, $new) = ($was{$name} // '-', $is{$name} // '-');
 	next if $old eq $new || $planned{$name} || $name =~ $own || $of_users{$name} || $of_rows{$name};
@@ -168,7 +168,8 @@ exact() {
 }
 
 machine_up
-start_nginx && start_php_fpm && start_named && start_postfix && start_dovecot && start_cron || bail "no daemons"
+start_daemons || bail "no daemons"
+hold_cron
 snapshot_script
 fidelity_script
 quiet listing /etc /var /run

@@ -7,6 +7,15 @@ start_daemons() {
 	start_nginx && start_php_fpm && start_named && start_postfix && start_dovecot && start_cron
 }
 
+# While looks at the whole machine are compared, no job of the examples' accounts may write to its home.
+hold_cron() {
+	msh 'kill -STOP "$(cat /run/crond.pid)"'
+}
+
+release_cron() {
+	msh 'kill -CONT "$(cat /run/crond.pid)"'
+}
+
 # exit_code CMD...: the status of a command in the machine; what it said is in $said
 exit_code() {
 	local rc=0
