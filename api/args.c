@@ -223,6 +223,13 @@ static const struct part *part_of(const struct source *src, const char *name)
 	return NULL;
 }
 
+/* PHP clients send "" for what they leave out, or 0 for no package. */
+static bool is_left_out(const struct param *p, const char *text)
+{
+	return text && ((!*text && p->type != PARAM_PLAIN) ||
+			((p->flags & PARAM_0_IS_NONE) && strcmp(text, "0") == 0));
+}
+
 /* Under one of its names: true when it was there. */
 static bool take(struct call *c, const struct source *src, const struct param *p, const char *name,
 		 struct arg *a, const char **ret_wrong)
@@ -249,8 +256,8 @@ static bool take(struct call *c, const struct source *src, const struct param *p
 	text = v ? text_of_json(c->ctx, v) : part ? part->data : request_query(c->request, name);
 	if (!v && !text)
 		return false;
-	if (text && !*text && p->type != PARAM_PLAIN) {
-		/* PHP clients send "" for what they leave out; an update unsets by it */
+	if (is_left_out(p, text)) {
+		/* an update unsets by it */
 		a->is_given =
 			c->endpoint->op == EP_UPDATE && p->field && !(p->flags & PARAM_REQUIRED);
 		a->value.type = VALUE_NULL;

@@ -40,8 +40,9 @@ enum param_type {
 
 enum param_flags {
 	PARAM_REQUIRED = 1 << 0,
-	PARAM_CLAMP = 1 << 2,  /* PARAM_INT: out of bounds is the bound, not an error */
-	PARAM_BY_KEY = 1 << 1, /* PARAM_ROW, _REF: the natural key is taken as well as the id */
+	PARAM_CLAMP = 1 << 2,     /* PARAM_INT: out of bounds is the bound, not an error */
+	PARAM_BY_KEY = 1 << 1,    /* PARAM_ROW, _REF: the natural key is taken as well as the id */
+	PARAM_0_IS_NONE = 1 << 3, /* PARAM_REF: 0 is as not given, as with the original */
 };
 
 enum {

@@ -61,17 +61,17 @@ static const struct param create_params[] = {
 	{ .name = "package_id",
 	  .aliases = { "package" },
 	  .type = PARAM_REF,
-	  .flags = PARAM_BY_KEY,
+	  .flags = PARAM_BY_KEY | PARAM_0_IS_NONE,
 	  .kind = &kind_package,
 	  .field = "package",
-	  .doc = "Its limits." },
+	  .doc = "Its limits; 0: none." },
 	{ .name = "php_version", .field = "php_version", .doc = "Such as 8.2." },
 	{ .name = "reseller",
 	  .aliases = { "reseller_id" },
 	  .type = PARAM_REF,
-	  .flags = PARAM_BY_KEY,
+	  .flags = PARAM_BY_KEY | PARAM_0_IS_NONE,
 	  .kind = &kind_user,
-	  .doc = "Admins: the reseller whose customer it is." },
+	  .doc = "Admins: the reseller whose customer it is; 0: nobody's." },
 };
 
 static const struct param package_params[] = {

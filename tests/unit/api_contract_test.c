@@ -715,9 +715,11 @@ static void check_unknown(struct walk *w)
 	PARAM_FOREACH(p, w->ep)
 	{
 		for (size_t i = 0; is_id(p) && i < ARRAY_LEN(ids); i++) {
-			struct panel_answer a =
-				send_with(w, first_who(w->ep), p->name, json_string(ids[i]));
+			struct panel_answer a;
 
+			if ((p->flags & PARAM_0_IS_NONE) && strcmp(ids[i], "0") == 0)
+				continue;
+			a = send_with(w, first_who(w->ep), p->name, json_string(ids[i]));
 			if (a.status != 404 || json_array_size(json_object_get(a.json, "errors")))
 				complain(w, "%s=%s: %d %s", p->name, ids[i], a.status, a.body);
 		}

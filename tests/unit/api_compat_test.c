@@ -1,0 +1,59 @@
+/* What clients of the original send, and what they read in the answers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/panel.h"
+#include "tests/support/testing.h"
+
+static void expect(const struct panel_answer *a, int status, const char *file, int line)
+{
+	if (a->status == status)
+		return;
+	print_error("%s\n", a->body);
+	_assert_int_equal((uintmax_t)a->status, (uintmax_t)status, file, line);
+}
+
+#define EXPECT(a, status) expect(&(a), (status), __FILE__, __LINE__)
+
+static const char *account_body(struct panel *p, const char *name, const char *more)
+{
+	return mem_fmt(p->ctx,
+		       "{\"username\":\"%s\",\"domain\":\"%s.example\",\"email\":\"%s@x.example\","
+		       "\"password\":\"secret\",%s}",
+		       name, name, name, more);
+}
+
+TEST(package_0_and_reseller_0_of_a_new_account_are_none)
+{
+	static const char *const none[] = {
+		"\"package_id\":0",
+		"\"package_id\":\"0\"",
+		"\"package_id\":0,\"reseller_id\":0",
+	};
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		const char *name = mem_fmt(p.ctx, "none%zu", i);
+
+		a = panel_post(&p, AS_ADMIN, "accounts/create", account_body(&p, name, none[i]));
+		EXPECT(a, 200);
+		assert_string_equal(
+			panel_sql(&p, mem_fmt(p.ctx,
+					      "SELECT coalesce(a.package,'none')||"
+					      "coalesce(u.reseller,'none') FROM account a, user u "
+					      "WHERE a.username='%s' AND u.username=a.user",
+					      name)),
+			"nonenone");
+	}
+	a = panel_post(&p, AS_RESEL, "accounts/create",
+		       account_body(&p, "some", "\"package_id\":0"));
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_ADMIN, "accounts/create",
+		       account_body(&p, "more", "\"package_id\":99"));
+	EXPECT(a, 404);
+	a = panel_post(&p, AS_ADMIN, "accounts/change-package", "{\"id\":1,\"package_id\":0}");
+	EXPECT(a, 404);
+	panel_stop(&p);
+}
