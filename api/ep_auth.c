@@ -1,4 +1,5 @@
 /* auth: who is calling. */
+#include <ctype.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -66,10 +67,20 @@ static const char *trimmed(const void *ctx, const char *text)
 	return mem_strn(ctx, text, len);
 }
 
-/* By name or, with an @, by address. ERR_NOTFOUND: nobody. */
-static int find_user(struct call *c, const char *name, struct user **ret, struct err *err)
+static const char *lower(const void *ctx, const char *text)
+{
+	char *s = mem_str(ctx, text);
+
+	for (char *p = s; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return s;
+}
+
+/* By name or, with an @, by address, which are kept in lower case. ERR_NOTFOUND: nobody. */
+static int find_user(struct call *c, const char *typed, struct user **ret, struct err *err)
 {
 	struct cursor *cur = NULL;
+	const char *name = lower(c->ctx, typed);
 	int r;
 
 	if (!strchr(name, '@')) {

@@ -57,3 +57,35 @@ TEST(package_0_and_reseller_0_of_a_new_account_are_none)
 	EXPECT(a, 404);
 	panel_stop(&p);
 }
+
+TEST(a_login_is_found_however_its_name_or_address_is_capitalized)
+{
+	static const char *const names[] = { "Bob", "BOB", " bob ", "Bob@X.Example",
+					     "bob@x.example" };
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_post(
+		&p, AS_ADMIN, "accounts/create",
+		"{\"username\":\"Bob\",\"domain\":\"Bob.Example\",\"email\":\"Bob@X.Example\","
+		"\"password\":\"secret\"}");
+	EXPECT(a, 200);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const json_t *user;
+
+		a = panel_post(
+			&p, AS_NOBODY, "auth/login",
+			mem_fmt(p.ctx, "{\"username\":\"%s\",\"password\":\"secret\"}", names[i]));
+		EXPECT(a, 200);
+		user = json_object_get(a.data, "user");
+		assert_string_equal(json_string_value(json_object_get(user, "username")), "bob");
+	}
+	a = panel_post(&p, AS_NOBODY, "auth/login",
+		       "{\"username\":\"Bob@\",\"password\":\"secret\"}");
+	EXPECT(a, 401);
+	a = panel_post(&p, AS_NOBODY, "auth/login",
+		       "{\"username\":\"Bob\",\"password\":\"Secret\"}");
+	EXPECT(a, 401);
+	panel_stop(&p);
+}
