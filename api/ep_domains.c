@@ -99,7 +99,7 @@ static const struct param redirect_params[] = {
 	  .aliases = { "redirect_code" },
 	  .choices = codes,
 	  .field = "redirect_code",
-	  .doc = "301 for good, 302 for now." },
+	  .doc = "301 for good, which it is if none is given; 302 for now." },
 };
 
 static const struct param remove_params[] = {
@@ -217,11 +217,18 @@ static int not_primary(struct call *c, const char *what, struct err *err)
 	return err_set(err, ERR_INVALID, "The primary domain cannot %s", what);
 }
 
+/* What it was before, it is no longer: a site's folder and an alias's target go. */
 static int make_redirect(struct call *c, struct changeset *cs, struct change *d, struct err *err)
 {
+	static const char *const gone[] = { "document_root", "target" };
+	const struct value unset = { .type = VALUE_NULL };
 	int r = not_primary(c, "become a redirect", err);
 
 	(void)cs;
+	for (size_t i = 0; i < ARRAY_LEN(gone) && r >= 0; i++)
+		r = change_set(c->ctx, d, kind_field(&kind_domain, gone[i]), &unset, err);
+	if (r >= 0 && !call_has(c, "code"))
+		r = crud_set(c, d, "redirect_code", "301", err);
 	return r < 0 ? r : crud_set(c, d, "type", "redirect", err);
 }
 

@@ -89,3 +89,56 @@ TEST(a_login_is_found_however_its_name_or_address_is_capitalized)
 	EXPECT(a, 401);
 	panel_stop(&p);
 }
+
+static const json_t *domain_of(struct panel *p, const char *name)
+{
+	struct panel_answer a = panel_get(p, AS_ADMIN, "domains/list?account_id=1");
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(a.data, i, one)
+	{
+		if (strcmp(json_string_value(json_object_get(one, "domain")), name) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+static int64_t id_of(struct panel *p, const char *name)
+{
+	return json_integer_value(json_object_get(domain_of(p, name), "id"));
+}
+
+TEST(any_site_or_alias_becomes_a_redirect_and_without_a_code_it_is_301)
+{
+	static const char *const made[][3] = {
+		{ "folder.example", "domains/add",
+		  "\"type\":\"addon\",\"document_root\":\"/home/john/public_html/f\"" },
+		{ "alias.example", "domains/add-alias", "\"target\":\"two.example\"" },
+		{ "later.example", "domains/add",
+		  "\"type\":\"redirect\",\"redirect_to\":\"https://a.example/\","
+		  "\"redirect_code\":302" },
+	};
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+		const json_t *d;
+
+		a = panel_post(&p, AS_JOHN, made[i][1],
+			       mem_fmt(p.ctx, "{\"domain\":\"%s\",%s}", made[i][0], made[i][2]));
+		EXPECT(a, 200);
+		a = panel_post(&p, AS_JOHN, "domains/redirect",
+			       mem_fmt(p.ctx, "{\"id\":%d,\"redirect_url\":\"https://b.example/\"}",
+				       (int)id_of(&p, made[i][0])));
+		EXPECT(a, 200);
+		d = domain_of(&p, made[i][0]);
+		assert_string_equal(json_string_value(json_object_get(d, "type")), "redirect");
+		assert_string_equal(json_string_value(json_object_get(d, "redirect_to")),
+				    "https://b.example/");
+		assert_int_equal(json_integer_value(json_object_get(d, "redirect_code")), 301);
+		assert_true(json_is_null(json_object_get(d, "target")));
+	}
+	panel_stop(&p);
+}
