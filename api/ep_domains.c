@@ -232,19 +232,24 @@ static int make_redirect(struct call *c, struct changeset *cs, struct change *d,
 	return r < 0 ? r : crud_set(c, d, "type", "redirect", err);
 }
 
-/* Its zone goes with it, which is the caller's as well. */
-static int take_down(struct call *c, struct changeset *cs, struct change *change, struct err *err)
+/* Of the kind, all that are of the domain and good for nothing else. */
+static int drop_all(struct call *c, struct changeset *cs, const struct kind *k, const char *domain,
+		    struct err *err)
 {
-	const struct domain *d = c->row;
-	struct zone *z = NULL;
-	int r = not_primary(c, "be removed", err);
+	cleanup_(mem_freep) struct cursor *cur = NULL;
+	void *row;
+	int r = cursor_open(c->ctx, c->store, k, kind_field(k, "domain"), domain, &cur, err);
 
-	(void)change;
-	if (r < 0)
-		return r;
-	if (is(d->type, "subdomain"))
-		return start_subdomain_undo(c, cs, d->name, err);
-	r = store_get(c->ctx, c->store, &kind_zone, d->name, &z, err);
+	while (r >= 0 && (r = cursor_next(c->ctx, cur, &row, err)) > 0)
+		(void)crud_change(cs, CHANGE_DELETE, row);
+	return r;
+}
+
+static int drop_zone(struct call *c, struct changeset *cs, const struct domain *d, struct err *err)
+{
+	struct zone *z = NULL;
+	int r = store_get(c->ctx, c->store, &kind_zone, d->name, &z, err);
+
 	if (r == -ERR_NOTFOUND) {
 		err_clear(err);
 		return 0;
@@ -252,6 +257,23 @@ static int take_down(struct call *c, struct changeset *cs, struct change *change
 	if (r >= 0 && is(z->account, d->account))
 		(void)crud_change(cs, CHANGE_DELETE, z);
 	return r < 0 ? r : 0;
+}
+
+/* Certificate, keys and zone go with it, which are the caller's as well. */
+static int take_down(struct call *c, struct changeset *cs, struct change *change, struct err *err)
+{
+	const struct domain *d = c->row;
+	int r = not_primary(c, "be removed", err);
+
+	(void)change;
+	if (r >= 0)
+		r = drop_all(c, cs, &kind_certificate, d->name, err);
+	if (r >= 0)
+		r = drop_all(c, cs, &kind_dkim_key, d->name, err);
+	if (r < 0)
+		return r;
+	return is(d->type, "subdomain") ? start_subdomain_undo(c, cs, d->name, err)
+					: drop_zone(c, cs, d, err);
 }
 
 #define ADD_ROW(name, params_, edit_, audit_, ...)                                                \
@@ -297,7 +319,8 @@ static const struct endpoint rows[] = {
 	  PARAMS(remove_params),
 	  .audit = "domains.remove",
 	  .edit = take_down,
-	  .doc = "Removes a domain and its zone; files stay." },
+	  .doc = "Removes a domain with its zone, certificate and mail keys; files stay. Mailboxes, "
+		 "forwarders and aliases of it must be gone before." },
 };
 
 const struct resource resource_domains = RESOURCE("domains", rows, "Host names of an account.");

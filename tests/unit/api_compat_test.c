@@ -142,3 +142,42 @@ TEST(any_site_or_alias_becomes_a_redirect_and_without_a_code_it_is_301)
 	}
 	panel_stop(&p);
 }
+
+TEST(a_domain_is_removed_with_its_certificate_and_its_keys)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+
+	panel_start(&p);
+	a = panel_post(&p, AS_JOHN, "domains/add-addon", "{\"domain\":\"m.example\"}");
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "dkim/generate", "{\"domain\":\"m.example\"}");
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "dkim/generate",
+		       "{\"domain\":\"m.example\",\"selector\":\"two\"}");
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "ssl/issue", "{\"domain\":\"m.example\"}");
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "email/create",
+		       "{\"email\":\"a@m.example\",\"password\":\"secret\"}");
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "domains/remove",
+		       mem_fmt(p.ctx, "{\"id\":%d}", (int)id_of(&p, "m.example")));
+	EXPECT(a, 409); /* mail is nobody's to lose with a name */
+	assert_string_equal(panel_message(&a), "cannot be deleted: mailbox/a@m.example needs it");
+	a = panel_post(
+		&p, AS_JOHN, "email/delete",
+		mem_fmt(p.ctx, "{\"id\":%s}",
+			panel_sql(&p, "SELECT id FROM mailbox WHERE address='a@m.example'")));
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "domains/remove",
+		       mem_fmt(p.ctx, "{\"id\":%d}", (int)id_of(&p, "m.example")));
+	EXPECT(a, 200);
+	assert_null(domain_of(&p, "m.example"));
+	assert_string_equal(panel_sql(&p,
+				      "SELECT (SELECT count(*) FROM zone WHERE name='m.example')+"
+				      "(SELECT count(*) FROM certificate WHERE domain='m.example')+"
+				      "(SELECT count(*) FROM dkim_key WHERE domain='m.example')"),
+			    "0");
+	panel_stop(&p);
+}
