@@ -142,6 +142,10 @@ static const struct column zone_columns[] = {
 	{ "minimum", COLUMN_INT, "t.minimum", NULL },
 	{ "status", COLUMN_TEXT, "t.status", NULL },
 	{ "created_at", COLUMN_TIME, "t.created", NULL },
+	{ "updated_at", COLUMN_TIME,
+	  "coalesce((SELECT v.time FROM revision v WHERE v.rev=max(t.rev,coalesce("
+	  "(SELECT max(x.rev) FROM record x WHERE x.zone=t.name),0))),t.created)",
+	  "When it or a record of it was last changed." },
 	{ "record_count", COLUMN_INT, "(SELECT count(*) FROM record x WHERE x.zone=t.name)", NULL },
 	{ "revision", COLUMN_INT, "t.rev", "Revision it was last changed in." },
 };
@@ -151,6 +155,7 @@ const struct shape shape_zone = {
 	.kind = &kind_zone,
 	COLUMNS(zone_columns),
 	.order = "t.account,t.name",
+	.group = "t.name",
 };
 
 static const struct column record_columns[] = {

@@ -181,3 +181,56 @@ TEST(a_domain_is_removed_with_its_certificate_and_its_keys)
 			    "0");
 	panel_stop(&p);
 }
+
+TEST(zones_come_by_name_whosoever_they_are)
+{
+	static const char *const more[] = {
+		"{\"account_id\":2,\"domain\":\"zzz.example\"}",
+		"{\"account_id\":1,\"domain\":\"aaa.example\"}",
+		"{\"account_id\":2,\"domain\":\"aab.example\"}",
+	};
+	struct panel p = { 0 };
+	struct panel_answer a;
+	const char *before = "";
+	const json_t *one;
+	size_t i;
+
+	panel_start(&p);
+	for (i = 0; i < ARRAY_LEN(more); i++) {
+		a = panel_post(&p, AS_ADMIN, "dns/create-zone", more[i]);
+		EXPECT(a, 200);
+	}
+	a = panel_get(&p, AS_ADMIN, "dns/list");
+	EXPECT(a, 200);
+	assert_int_equal(json_array_size(a.data), 5);
+	json_array_foreach(a.data, i, one)
+	{
+		const char *name = json_string_value(json_object_get(one, "domain"));
+
+		assert_true(strcmp(before, name) < 0);
+		before = name;
+	}
+	panel_stop(&p);
+}
+
+TEST(a_zone_tells_when_it_or_a_record_of_it_was_last_changed)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+	const json_t *zone;
+	const char *made;
+
+	panel_start(&p);
+	a = panel_get(&p, AS_JOHN, "dns/list");
+	EXPECT(a, 200);
+	zone = json_array_get(a.data, 0);
+	made = json_string_value(json_object_get(zone, "created_at"));
+	assert_string_equal(json_string_value(json_object_get(zone, "updated_at")), made);
+	a = panel_post(&p, AS_JOHN, "dns/update-record", "{\"record_id\":1,\"ttl\":300}");
+	EXPECT(a, 200);
+	a = panel_get(&p, AS_JOHN, "dns/list");
+	zone = json_array_get(a.data, 0);
+	assert_string_equal(json_string_value(json_object_get(zone, "created_at")), made);
+	assert_true(strcmp(json_string_value(json_object_get(zone, "updated_at")), made) > 0);
+	panel_stop(&p);
+}
