@@ -4,6 +4,7 @@
 #include "api/crud.h"
 #include "api/resources.h"
 #include "api/shapes.h"
+#include "model/rdata.h"
 
 #define ACCOUNT_PARAM                                                              \
 	{                                                                          \
@@ -35,7 +36,10 @@ static const struct param add_params[] = {
 	  .field = "value",
 	  .doc = "The data, without priority." },
 	{ .name = "ttl", .type = PARAM_INT, .field = "ttl", .doc = "Seconds." },
-	{ .name = "priority", .type = PARAM_INT, .field = "priority", .doc = "Of MX and SRV." },
+	{ .name = "priority",
+	  .type = PARAM_INT,
+	  .field = "priority",
+	  .doc = "Of MX and SRV; of other types it is ignored." },
 };
 
 static const struct param update_params[] = {
@@ -48,7 +52,10 @@ static const struct param update_params[] = {
 	{ .name = "type", .field = "type", .doc = "A, AAAA, CNAME, MX, …" },
 	{ .name = "value", .aliases = { "content" }, .field = "value", .doc = "The data." },
 	{ .name = "ttl", .type = PARAM_INT, .field = "ttl", .doc = "Seconds." },
-	{ .name = "priority", .type = PARAM_INT, .field = "priority", .doc = "Of MX and SRV." },
+	{ .name = "priority",
+	  .type = PARAM_INT,
+	  .field = "priority",
+	  .doc = "Of MX and SRV; of other types it is ignored." },
 };
 
 static const struct param delete_params[] = {
@@ -74,6 +81,21 @@ static const struct param delete_zone_params[] = {
 	  .flags = PARAM_REQUIRED,
 	  .doc = "The zone." },
 };
+
+/* Forms of the original send one with every type, which stored and never used it. */
+static int settle_priority(struct call *c, struct changeset *cs, struct change *change,
+			   struct err *err)
+{
+	const struct record *was = c->row;
+	const struct value unset = { .type = VALUE_NULL };
+	const struct rdata_type *type =
+		rdata_type_find(call_text(c, "type", was ? was->type : "A"));
+
+	(void)cs;
+	if (!type || type->has_priority)
+		return 0;
+	return change_set(c->ctx, change, kind_field(&kind_record, "priority"), &unset, err);
+}
 
 static const struct endpoint rows[] = {
 	{ .action = "list",
@@ -101,6 +123,7 @@ static const struct endpoint rows[] = {
 	  .shape = &shape_record,
 	  PARAMS(add_params),
 	  .audit = "dns.add-record",
+	  .edit = settle_priority,
 	  .doc = "Adds a record to a zone." },
 	{ .action = "update-record",
 	  .methods = METHOD_POST,
@@ -109,6 +132,7 @@ static const struct endpoint rows[] = {
 	  .kind = &kind_record,
 	  PARAMS(update_params),
 	  .audit = "dns.update-record",
+	  .edit = settle_priority,
 	  .doc = "Changes what is given of a record." },
 	{ .action = "delete-record",
 	  .methods = METHOD_POST | METHOD_DELETE,
