@@ -323,13 +323,13 @@ void dispatch_request(struct request *request, void *arg)
 	int r = 0;
 
 	(void)arg;
+	if (strcmp(request_method(request), "OPTIONS") == 0) {
+		preflight(c);
+		return;
+	}
 	if (strcmp(request_path(request), "/api") == 0 ||
 	    strcmp(request_path(request), "/api/") == 0) {
 		greet(c);
-		return;
-	}
-	if (strcmp(request_method(request), "OPTIONS") == 0) {
-		preflight(c);
 		return;
 	}
 	if (!c->endpoint)

@@ -234,3 +234,63 @@ TEST(a_zone_tells_when_it_or_a_record_of_it_was_last_changed)
 	assert_true(strcmp(json_string_value(json_object_get(zone, "updated_at")), made) > 0);
 	panel_stop(&p);
 }
+
+TEST(a_priority_counts_where_the_type_has_one_and_is_ignored_elsewhere)
+{
+	static const struct {
+		const char *body;
+		int64_t priority; /* -1: null */
+	} records[] = {
+		{ "\"type\":\"A\",\"name\":\"p1\",\"value\":\"192.0.2.1\",\"priority\":10", -1 },
+		{ "\"type\":\"A\",\"name\":\"p2\",\"value\":\"192.0.2.1\",\"priority\":0", -1 },
+		{ "\"name\":\"p3\",\"content\":\"192.0.2.1\",\"priority\":null", -1 },
+		{ "\"type\":\"MX\",\"value\":\"m1.example.com\",\"priority\":5", 5 },
+		{ "\"type\":\"MX\",\"value\":\"m2.example.com\",\"priority\":\"0\"", 0 },
+		{ "\"type\":\"MX\",\"value\":\"m3.example.com\"", 10 },
+	};
+	struct panel p = { 0 };
+	struct panel_answer a;
+	int64_t id = 0;
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+		const json_t *priority;
+
+		a = panel_post(&p, AS_JOHN, "dns/add-record",
+			       mem_fmt(p.ctx, "{\"zone_id\":1,%s}", records[i].body));
+		EXPECT(a, 200);
+		priority = json_object_get(a.data, "priority");
+		assert_int_equal(json_is_null(priority) ? -1 : json_integer_value(priority),
+				 records[i].priority);
+		id = json_integer_value(json_object_get(a.data, "id"));
+	}
+	a = panel_post(
+		&p, AS_JOHN, "dns/update-record",
+		mem_fmt(p.ctx,
+			"{\"id\":%d,\"name\":\"p4\",\"type\":\"A\",\"content\":\"192.0.2.2\","
+			"\"ttl\":600,\"priority\":10}",
+			(int)id));
+	EXPECT(a, 200);
+	assert_string_equal(
+		panel_sql(&p, "SELECT coalesce(priority,'none') FROM record WHERE name='p4'"),
+		"none");
+	a = panel_post(&p, AS_JOHN, "dns/add-record",
+		       "{\"zone_id\":1,\"type\":\"NONE\",\"value\":\"x\",\"priority\":1}");
+	EXPECT(a, 422);
+	assert_true(panel_blames(&a, "/type"));
+	panel_stop(&p);
+}
+
+TEST(every_address_answers_options_with_204_and_the_root_too)
+{
+	static const char *const paths[] = { "accounts/list", "nothing/here", "/api", "/api/" };
+	struct panel p = { 0 };
+
+	panel_start(&p);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		struct panel_answer a = panel_ask(&p, AS_NOBODY, "OPTIONS", paths[i], NULL, "");
+
+		EXPECT(a, 204);
+	}
+	panel_stop(&p);
+}
