@@ -267,10 +267,51 @@ static int check_one_primary(const struct subject *s, struct err *err)
 	return r;
 }
 
+static bool leads_on(const struct domain *d)
+{
+	return is(d->type, "alias") || is(d->type, "redirect");
+}
+
+/* An alias shows a site: its target is one when it is set, and stays one. */
+static int check_alias(const struct subject *s, const struct domain *d, struct err *err)
+{
+	struct domain *target;
+	int r = d->target ? rule_find(s, &kind_domain, d->target, &target, err) : 0;
+	const char *both[] = { d->name, d->target };
+
+	if (r > 0 && leads_on(target) && first_of(s->a, "alias", both, ARRAY_LEN(both)))
+		rule_complain(s, ERR_INVALID, "target",
+			      "target: \"%s\" is itself of type %s; name the site it leads to",
+			      d->target, target->type);
+	return r;
+}
+
+static int check_shown_by(const struct subject *s, const struct domain *d, struct err *err)
+{
+	cleanup_(mem_freep) struct cursor *c = NULL;
+	struct domain *alias;
+	int r = 0;
+
+	if (leads_on(d))
+		r = cursor_open(s->a->ctx, s->a->s, &kind_domain,
+				kind_field(&kind_domain, "target"), d->name, &c, err);
+	while (c && r >= 0 && (r = cursor_next(s->a->ctx, c, &alias, err)) > 0) {
+		const char *both[] = { alias->name, d->name };
+
+		if (!first_of(s->a, "alias", both, ARRAY_LEN(both)))
+			continue;
+		rule_complain(
+			s, ERR_CONFLICT, "type",
+			"type: \"%s\" is an alias of this site; lead it elsewhere before this becomes of type %s",
+			alias->name, d->type);
+		clashes_with(s, &kind_domain, alias->name);
+	}
+	return r;
+}
+
 static int rule_domain(const struct subject *s, struct err *err)
 {
 	const struct domain *d = s->res;
-	struct domain *target;
 	bool has_parent = false;
 	int r = check_foreign_parent(s, d->name, &has_parent, err);
 
@@ -285,14 +326,10 @@ static int rule_domain(const struct subject *s, struct err *err)
 		r = check_one_primary(s, err);
 	if (r >= 0)
 		r = check_in_home(s, "document_root", d->document_root, err);
-	if (r >= 0 && d->target) {
-		r = rule_find(s, &kind_domain, d->target, &target, err);
-		if (r > 0 && (is(target->type, "alias") || is(target->type, "redirect")))
-			rule_complain(
-				s, ERR_INVALID, "target",
-				"target: \"%s\" is itself of type %s; name the site it leads to",
-				d->target, target->type);
-	}
+	if (r >= 0)
+		r = check_alias(s, d, err);
+	if (r >= 0)
+		r = check_shown_by(s, d, err);
 	return r < 0 ? r : 0;
 }
 

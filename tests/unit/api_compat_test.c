@@ -143,6 +143,32 @@ TEST(any_site_or_alias_becomes_a_redirect_and_without_a_code_it_is_301)
 	panel_stop(&p);
 }
 
+TEST(a_site_that_an_alias_shows_stays_one)
+{
+	struct panel p = { 0 };
+	struct panel_answer a;
+	const char *redirect;
+
+	panel_start(&p);
+	redirect = mem_fmt(p.ctx, "{\"id\":%d,\"redirect_url\":\"https://b.example/\"}",
+			   (int)id_of(&p, "two.example"));
+	a = panel_post(&p, AS_JOHN, "domains/add-alias",
+		       "{\"domain\":\"alias.example\",\"target\":\"two.example\"}");
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "domains/redirect", redirect);
+	EXPECT(a, 409);
+	assert_string_equal(
+		panel_message(&a),
+		"type: \"alias.example\" is an alias of this site; lead it elsewhere before this "
+		"becomes of type redirect");
+	a = panel_post(&p, AS_JOHN, "domains/remove",
+		       mem_fmt(p.ctx, "{\"id\":%d}", (int)id_of(&p, "alias.example")));
+	EXPECT(a, 200);
+	a = panel_post(&p, AS_JOHN, "domains/redirect", redirect);
+	EXPECT(a, 200);
+	panel_stop(&p);
+}
+
 TEST(a_domain_is_removed_with_its_certificate_and_its_keys)
 {
 	struct panel p = { 0 };
