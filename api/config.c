@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/confine.h"
+#include "api/portal.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -145,8 +146,8 @@ void config_parse(const void *ctx, int argc, char **argv, struct config *ret)
 		log_error("%s: novacpx-api takes options only", argv[optind]);
 		exit(1);
 	}
-	for (int port = 8880; port <= 8882 && !is_told; port++)
-		add_port(ret, mem_fmt(ctx, "%d", port), true);
+	for (size_t i = 0; i < N_PORTALS && !is_told; i++)
+		add_port(ret, mem_fmt(ctx, "%d", portals[i].port), true);
 	ret->state = beneath(ctx, ret->root, ret->state);
 	ret->api.engine = beneath(ctx, ret->root, ret->api.engine);
 	ret->api.model = mem_fmt(ctx, "%s/model.db", ret->state);

@@ -9,6 +9,7 @@
 #include "api/guess.h"
 #include "api/login_log.h"
 #include "api/passwords.h"
+#include "api/portal.h"
 #include "api/resources.h"
 #include "api/session.h"
 
@@ -215,11 +216,6 @@ static int verify(struct call *c, struct err *err)
 	return check_factor(c, t, err);
 }
 
-static const char *role_name(enum role role)
-{
-	return role == ROLE_ADMIN ? "admin" : role == ROLE_RESELLER ? "reseller" : "user";
-}
-
 /* Of the host that was called, without its port; a header that is no host, or none of ours, gives a path alone. */
 static const char *portal_url(struct call *c)
 {
@@ -232,9 +228,7 @@ static const char *portal_url(struct call *c)
 	    !live_is_host(c->api->live, host, len))
 		return "/";
 	return mem_fmt(c->ctx, "https://%.*s:%d/", (int)len, host,
-		       c->who.role == ROLE_ADMIN      ? 8882
-		       : c->who.role == ROLE_RESELLER ? 8881
-						      : 8880);
+		       portal_of_role(c->who.role)->port);
 }
 
 static int login(struct call *c, struct err *err)
@@ -249,7 +243,7 @@ static int login(struct call *c, struct err *err)
 	jsonw_int(&c->w, "id", c->who.id);
 	jsonw_text(&c->w, "username", c->who.username);
 	jsonw_text(&c->w, "email", c->who.email);
-	jsonw_text(&c->w, "role", role_name(c->who.role));
+	jsonw_text(&c->w, "role", portal_of_role(c->who.role)->name);
 	jsonw_text(&c->w, "theme", c->who.theme);
 	jsonw_close(&c->w, '}');
 	jsonw_text(&c->w, "portal_url", portal_url(c));
@@ -266,7 +260,7 @@ static int me(struct call *c, struct err *err)
 	jsonw_int(&c->w, "id", c->who.id);
 	jsonw_text(&c->w, "username", c->who.username);
 	jsonw_text(&c->w, "email", c->who.email);
-	jsonw_text(&c->w, "role", role_name(c->who.role));
+	jsonw_text(&c->w, "role", portal_of_role(c->who.role)->name);
 	jsonw_text(&c->w, "theme", c->who.theme);
 	jsonw_close(&c->w, '}');
 	return 0;

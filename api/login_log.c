@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/portal.h"
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -16,7 +17,9 @@ enum {
 
 static const char *portal_of(uint16_t port)
 {
-	return port == 8882 ? "admin" : port == 8881 ? "reseller" : "user";
+	const struct portal *portal = portal_of_port(port);
+
+	return portal ? portal->name : portal_of_role(ROLE_USER)->name;
 }
 
 static void put_name(struct buf *line, const char *name)

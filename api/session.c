@@ -9,6 +9,7 @@
 #include "api/apidb.h"
 #include "api/endpoint.h"
 #include "api/logo.h"
+#include "api/portal.h"
 #include "base/digest.h"
 
 #define COOKIE "ncpx_session"
@@ -74,15 +75,12 @@ static int has_suspended_account(struct call *c, const char *username, struct er
 /* Where it is set so, each port of the panel is for one role; tokens know no portals. */
 static bool is_portal_of(struct call *c, enum role role)
 {
-	uint16_t port;
+	const struct portal *portal;
 
 	if (!c->request || c->who.scopes || !live_int(c->api->live, LIVE_PORT_ROLES))
 		return true;
-	port = request_local_port(c->request);
-	return port == 8882   ? role == ROLE_ADMIN
-	       : port == 8881 ? role == ROLE_RESELLER
-	       : port == 8880 ? role == ROLE_USER
-			      : true;
+	portal = portal_of_port(request_local_port(c->request));
+	return !portal || portal->role == role;
 }
 
 int session_password_rev(struct call *c, const char *username, int64_t *ret, struct err *err)
