@@ -205,6 +205,9 @@ static int check_origin(struct call *c, struct err *err)
 	if (is_ours) {
 		call_header(c, "Access-Control-Allow-Origin", origin);
 		call_header(c, "Access-Control-Allow-Credentials", "true");
+		call_header(c, "Access-Control-Expose-Headers",
+			    "Retry-After, X-NovaCPX-Version, X-RateLimit-Limit, "
+			    "X-RateLimit-Remaining, X-RateLimit-Reset");
 		call_header(c, "Vary", "Origin");
 	}
 	if (strcmp(request_method(c->request), "GET") == 0 ||
@@ -281,7 +284,7 @@ static void preflight(struct call *c)
 		call_header(c, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
 		call_header(
 			c, "Access-Control-Allow-Headers",
-			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key, Prefer");
+			"Content-Type, Authorization, X-Requested-With, If-Match, Idempotency-Key, Last-Event-ID, Prefer");
 		call_header(c, "Access-Control-Max-Age", "600");
 	}
 	answer_headers(c, headers);

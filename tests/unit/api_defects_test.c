@@ -590,6 +590,12 @@ TEST(no_25_no_other_site_s_page_acts_with_the_cookie)
 		      "Origin: https://panel.example:8880\r\n");
 	assert_string_equal(panel_header(&p, &a, "Access-Control-Allow-Origin"),
 			    "https://panel.example:8880");
+	assert_contains(panel_header(&p, &a, "Access-Control-Expose-Headers"),
+			"X-RateLimit-Remaining");
+	assert_non_null(panel_header(&p, &a, "X-RateLimit-Remaining"));
+	a = panel_ask(&p, AS_ADMIN, "OPTIONS", "accounts/suspend", NULL,
+		      "Origin: https://panel.example:8880\r\n");
+	assert_contains(panel_header(&p, &a, "Access-Control-Allow-Headers"), "Last-Event-ID");
 	a = panel_ask(&p, AS_ADMIN, "POST", "accounts/suspend", "{\"id\":1}",
 		      "Sec-Fetch-Site: cross-site\r\n");
 	EXPECT(a, 403);
