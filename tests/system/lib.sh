@@ -11,6 +11,7 @@
 # shellcheck shell=bash
 
 set -u
+export LC_ALL=C.UTF-8 # as in the machine, whose programs quote by it, whatever the caller's is
 tests_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 checkout=${tests_dir%/*}
 machine=$tests_dir/machine/machine
