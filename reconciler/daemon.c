@@ -501,10 +501,11 @@ static struct agenda *agenda_new(const void *ctx)
 
 static int start(const void *ctx, struct daemon *d, sd_event *event, struct err *err)
 {
-	const struct server_calls calls = { .line = request_line,
-					    .expired = request_expired,
-					    .arg = d };
-	struct socket_peer peer = { .uid = 0 };
+	struct server_opts listening = {
+		.root = d->e->root,
+		.path = d->opts->socket,
+		.calls = { .line = request_line, .expired = request_expired, .arg = d },
+	};
 	int r = watch_new(ctx, d->e, d->opts->watches, &d->watch, err);
 
 	d->agenda = agenda_new(ctx);
@@ -514,10 +515,9 @@ static int start(const void *ctx, struct daemon *d, sd_event *event, struct err 
 	if (r >= 0)
 		r = read_cursors(d, err);
 	if (r >= 0)
-		r = state_user(d->e->root, &peer.uid, &peer.gid, err);
+		r = state_user(d->e->root, &listening.peer.uid, &listening.peer.gid, err);
 	if (r >= 0)
-		r = server_new(ctx, event, d->e->root, d->opts->socket, &peer, &calls, &d->server,
-			       err);
+		r = server_new(ctx, event, &listening, &d->server, err);
 	if (r < 0)
 		return r;
 	watch_again(d, true);

@@ -365,25 +365,24 @@ static int make_folder(const void *ctx, int root, const char *path, struct err *
 	return fs_mkdirs(root, mem_strn(ctx, path, (size_t)(slash - path)), 0755, err);
 }
 
-int server_new(const void *ctx, sd_event *event, int root, const char *path,
-	       const struct socket_peer *peer, const struct server_calls *calls,
+int server_new(const void *ctx, sd_event *event, const struct server_opts *opts,
 	       struct server **ret, struct err *err)
 {
 	struct server *s = mem_new(ctx, struct server);
 	int r;
 
 	s->event = event;
-	s->calls = *calls;
-	s->peer = *peer;
+	s->calls = opts->calls;
+	s->peer = opts->peer;
 	s->fd = -1;
 	talloc_set_destructor(s, server_free);
-	r = make_folder(s, root, path, err);
+	r = make_folder(s, opts->root, opts->path, err);
 	if (r >= 0)
-		r = listen_at(s, root, path, err);
+		r = listen_at(s, opts->root, opts->path, err);
 	if (r >= 0) {
 		r = sd_event_add_io(event, &s->io, s->fd, EPOLLIN, on_accept, s);
 		if (r < 0)
-			r = err_sys_no(err, -r, "event source of %s", path);
+			r = err_sys_no(err, -r, "event source of %s", opts->path);
 	}
 	if (r < 0) {
 		(void)talloc_free(s);

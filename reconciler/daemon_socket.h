@@ -48,12 +48,18 @@ struct server_calls {
 	void *arg;
 };
 
+struct server_opts {
+	int root;
+	const char *path; /* beneath root */
+	struct socket_peer peer;
+	struct server_calls calls;
+};
+
 /*
- * Listens at PATH beneath ROOT (0600, with a peer 0660 of its group; its folder is made); a socket
+ * Listens at the path (0600, with a peer 0660 of its group; its folder is made); a socket
  * left behind there is removed.
  */
-int server_new(const void *ctx, sd_event *event, int root, const char *path,
-	       const struct socket_peer *peer, const struct server_calls *calls,
+int server_new(const void *ctx, sd_event *event, const struct server_opts *opts,
 	       struct server **ret, struct err *err) must_check;
 /* To be called every few seconds: closes connections that were silent for too long. */
 void server_tick(struct server *s);

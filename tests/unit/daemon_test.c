@@ -250,21 +250,20 @@ static void follow_line(struct conn *c, const char *line, size_t len, void *arg)
 
 TEST(a_follower_that_does_not_read_is_dropped_and_one_that_does_is_told_all)
 {
-	const struct server_calls calls = { .line = follow_line };
-	const struct socket_peer nobody = { .uid = 0 };
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct server *server = NULL;
 	sd_event *event = NULL;
 	char block[8192];
 	ssize_t got = 0;
 	ssize_t n = 0;
+	struct server_opts opts = { .path = "/x.sock", .calls.line = follow_line };
 	struct fix f;
 	int fds[2];
 
 	setup(&f);
+	opts.root = f.e->root;
 	assert_true(sd_event_new(&event) >= 0);
-	assert_ok(server_new(f.ctx, event, f.e->root, "/x.sock", &nobody, &calls, &server, &f.err),
-		  &f.err);
+	assert_ok(server_new(f.ctx, event, &opts, &server, &f.err), &f.err);
 	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s/x.sock", f.e->root_path);
 	for (int i = 0; i < 2; i++) {
 		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
