@@ -173,7 +173,8 @@ int store_schema_was_ours(struct sql *db, int64_t version, struct err *err)
 {
 	cleanup_(mem_freep) void *ctx = mem_ctx(NULL, "schema");
 	struct strmap is = STRMAP_ON(ctx);
-	const char *known = version > 0 ? old_schemas[version] : "";
+	bool is_old = version > 0 && version < SCHEMA_VERSION;
+	const char *known = is_old ? old_schemas[version] : version == 0 ? "" : NULL;
 	char hex[DIGEST_HEX_LEN + 1] = "";
 	int r = read_schema(db, &is, err);
 
