@@ -175,6 +175,40 @@ like "in named's words" "$(message_of zone/dora.test)" "dora.test.*CNAME and oth
 is "it answers with its last good" "$(dns shop.dora.test A)" 192.0.2.77
 hostile "UPDATE record SET name='shop', type='A', value='192.0.2.77' WHERE zone='dora.test' AND type='CNAME'"
 novacpx_is "mended, a pass is content" 0 pass --full
+# What another resource is rendered from, though it was not touched itself: an alias' target, an account's package.
+ok "an alias" run novacpx set domain/also.test account=ann type=alias target=ann-1.test --yes --no-diff
+ok "whose target gets a folder that is not its account's" hostile "UPDATE domain SET document_root='/etc' WHERE name='ann-1.test'"
+novacpx_is "which is taken neither for it nor for the alias" 5 pass --full
+is "both say so" "$(not_ready)" "domain/also.test domain/ann-1.test"
+is "the one" "$(conditions domain/ann-1.test)" "Failed RenderFailed"
+is "and the other" "$(conditions domain/also.test)" "Failed RenderFailed"
+ok "one with a folder that could be rendered, and a field of it that is not right" hostile \
+	"UPDATE domain SET document_root='/home/ann/public_html/five', redirect_code='200' WHERE name='ann-1.test'"
+novacpx_is "is not rendered either" 5 pass --full
+is "the one" "$(conditions domain/ann-1.test)" "Failed InvalidRow"
+is "and the other" "$(conditions domain/also.test)" "Failed InvalidRow"
+is "both are served as before" "$(site ann-1.test /who.txt) $(site also.test /who.txt)" "four four"
+hostile "UPDATE domain SET document_root='/home/ann/public_html/four', redirect_code=NULL WHERE name='ann-1.test'"
+novacpx_is "mended, a pass is content" 0 pass --full
+ok "a package" run novacpx set package/other max_domains=200 max_addon_domains=200 php_version=8.2 --yes --no-diff
+ok "of an account" run novacpx set account/cleo package=other --yes --no-diff
+ok "gets a version that is none" hostile "UPDATE package SET php_version='8.2/../../../home/cleo' WHERE name='other'"
+novacpx_is "and nothing is made of it" 5 pass --full
+is "but a condition" "$(conditions account/cleo | sort -u)" "Failed RenderFailed"
+like "that names it" "$(message_of account/cleo)" "php_version: .*8\.2/\.\./"
+like "PHP runs as before" "$(site cleo.test /limit.php)" "^[0-9]+M $(run id -u cleo)$"
+ok "one whose limit is none, while a file is to be written again" \
+	hostile "UPDATE package SET php_version='8.2', max_email=-5 WHERE name='other'"
+pool=/etc/php/8.2/fpm/pool.d/novacpx-cleo.conf
+run rm $pool
+novacpx_is "holds it too" 5 pass --full
+is "in the check of all that is done something about" "$(conditions account/cleo | sort -u)" "Failed InvalidRow"
+like "which names the field" "$(message_of account/cleo)" "max_email: .*-5"
+fails "nothing was written" run test -e $pool
+hostile "UPDATE package SET max_email=10 WHERE name='other'"
+novacpx_is "mended, a pass is content with it too" 0 pass --full
+ok "and writes it" run test -s $pool
+is "all is ready again" "$(not_ready)" ""
 
 # ---- (e) the live tree broken by hand before
 
